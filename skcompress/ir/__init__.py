@@ -1,0 +1,86 @@
+"""What a model computes: frozen dataclasses of NumPy arrays.
+
+Building any of these objects proves that it is sound: every index in range, sizes agree, numbers
+finite. So nothing that is read from a file can make the runtime read out of bounds.
+"""
+
+from ._node import TAGS, Node, register, require
+from .arrays import (
+    Affine,
+    Array,
+    Codebook,
+    Encoded,
+    FixedPoint,
+    LowRank,
+    Sparse,
+    decode,
+    shape_of,
+    smallest_unsigned,
+)
+from .head import (
+    ClassScores,
+    Head,
+    Labels,
+    MultiLabel,
+    Numbers,
+    OneVsOne,
+    Outlier,
+    Shares,
+    Transformed,
+)
+from .kernel import KernelExpansion
+from .linear import LinearMap
+from .model import Chain, InputSpec, Model
+from .network import DenseNetwork, Layer
+from .prototypes import Prototypes
+from .report import Ledger, LedgerEntry, SizePart, SizeReport, Sizes
+from .transforms import Impute, Normalize, Project, Rescale, TextVectorize, Transform
+from .trees import CategorySplits, TreeEnsemble, TreeNotes
+
+__all__ = [
+    "TAGS",
+    "Affine",
+    "Array",
+    "CategorySplits",
+    "Chain",
+    "ClassScores",
+    "Codebook",
+    "DenseNetwork",
+    "Encoded",
+    "FixedPoint",
+    "Head",
+    "Impute",
+    "InputSpec",
+    "KernelExpansion",
+    "Labels",
+    "Layer",
+    "Ledger",
+    "LedgerEntry",
+    "LinearMap",
+    "LowRank",
+    "Model",
+    "MultiLabel",
+    "Node",
+    "Normalize",
+    "Numbers",
+    "OneVsOne",
+    "Outlier",
+    "Project",
+    "Prototypes",
+    "Rescale",
+    "Shares",
+    "SizePart",
+    "SizeReport",
+    "Sizes",
+    "Sparse",
+    "TextVectorize",
+    "Transform",
+    "Transformed",
+    "TreeEnsemble",
+    "TreeNotes",
+    "decode",
+    "register",
+    "require",
+    "shape_of",
+    "smallest_unsigned",
+]

@@ -1,0 +1,240 @@
+"""Heads: from the predictor's raw output to labels, probabilities and scores."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ._node import Node, register, require
+from .arrays import check_finite
+
+__all__ = [
+    "ClassScores",
+    "Head",
+    "Labels",
+    "MultiLabel",
+    "Numbers",
+    "OneVsOne",
+    "Outlier",
+    "Shares",
+    "Transformed",
+]
+
+
+@register("labels")
+class Labels(Node):
+    """The classes of one target, sorted as scikit-learn sorts them.
+
+    Parameters
+    ----------
+    values : ndarray of bool, int, float or str, of shape (n_classes,)
+        The labels.
+    as_object : bool
+        scikit-learn held them in an array of Python objects.
+    """
+
+    values: np.ndarray
+    as_object: bool = False
+
+    def check(self) -> None:
+        require(self.values.ndim == 1 and self.values.size >= 1, "there must be a class label.")
+
+    def __len__(self) -> int:
+        return int(self.values.size)
+
+    @property
+    def classes(self) -> np.ndarray:
+        """The labels in the dtype that scikit-learn's ``classes_`` has."""
+        return self.values.astype(object) if self.as_object else self.values
+
+
+class Head(Node):
+    """Base of the heads."""
+
+    @property
+    def labels(self) -> tuple[Labels, ...]:
+        """The classes of each target; empty where there are none."""
+        return ()
+
+    @property
+    def width(self) -> int:
+        """Columns of raw output that the head takes; 0: any."""
+        return 0
+
+
+@register("numbers")
+class Numbers(Head):
+    """Regression: the raw output itself.
+
+    Parameters
+    ----------
+    n_outputs : int
+        Targets.
+    ravel : bool
+        Give a vector where there is one target.
+    """
+
+    n_outputs: int
+    ravel: bool = True
+
+    def check(self) -> None:
+        require(self.n_outputs >= 1, "a regressor needs a target.")
+        require(self.n_outputs == 1 or not self.ravel, "several targets cannot form a vector.")
+
+    @property
+    def width(self) -> int:
+        return self.n_outputs
+
+
+@register("transformed")
+class Transformed(Head):
+    """No prediction: the chain's transforms are the result."""
+
+
+@register("shares")
+class Shares(Head):
+    """The raw output holds class probabilities already, target after target.
+
+    Parameters
+    ----------
+    targets : tuple of Labels
+        Classes of each target.
+    """
+
+    targets: tuple[Labels, ...]
+
+    def check(self) -> None:
+        require(
+            len(self.targets) >= 1 and all(isinstance(item, Labels) for item in self.targets),
+            "there must be a target.",
+        )
+
+    @property
+    def labels(self) -> tuple[Labels, ...]:
+        return self.targets
+
+    @property
+    def width(self) -> int:
+        return sum(len(target) for target in self.targets)
+
+
+@register("class-scores")
+class ClassScores(Head):
+    """One score per class, or one score for the second of two classes.
+
+    Parameters
+    ----------
+    target : Labels
+        The classes.
+    link : {"none", "sigmoid", "softmax", "ovr", "shares"}
+        From scores to probabilities: no probabilities; the logistic function (of one score);
+        softmax; the logistic function per class, then divided by their sum; the scores are
+        probabilities already (of one score: that of the second class).
+    decision : bool
+        Whether the scores are offered as `decision_function`.
+    cut : float
+        Of two classes, the second is predicted where the single score exceeds this.
+    """
+
+    target: Labels
+    link: str
+    decision: bool = True
+    cut: float = 0.0
+
+    def check(self) -> None:
+        links = ("none", "sigmoid", "softmax", "ovr", "shares")
+        require(self.link in links, f"link must be one of {links}; got {self.link!r}.")
+        require(math.isfinite(self.cut), "cut must be finite.")
+
+    @property
+    def labels(self) -> tuple[Labels, ...]:
+        return (self.target,)
+
+    @property
+    def width(self) -> int:
+        return 1 if len(self.target) <= 2 and self.link != "softmax" else len(self.target)
+
+
+@register("one-vs-one")
+class OneVsOne(Head):
+    """One score per pair of classes, as libsvm gives them.
+
+    Parameters
+    ----------
+    target : Labels
+        The classes; the scores are those of pairs (0, 1), (0, 2), ..., positive for the first of
+        the two. With two classes the single score is positive for the second, as scikit-learn's
+        `decision_function` is.
+    decision_shape : {"ovo", "ovr"}
+        What `decision_function` gives: the pairs, or votes refined by the scores.
+    break_ties : bool
+        Predict the largest "ovr" score rather than the most votes.
+    platt_a, platt_b : ndarray of float, of shape (n_pairs,), or None
+        Platt's sigmoid per pair; None: no probabilities.
+    """
+
+    target: Labels
+    decision_shape: str = "ovr"
+    break_ties: bool = False
+    platt_a: np.ndarray | None = None
+    platt_b: np.ndarray | None = None
+
+    def check(self) -> None:
+        require(len(self.target) >= 2, "one-vs-one needs two classes.")
+        require(self.decision_shape in ("ovo", "ovr"), f"bad shape {self.decision_shape!r}.")
+        require((self.platt_a is None) == (self.platt_b is None), "Platt's A and B go together.")
+        for name in ("platt_a", "platt_b"):
+            numbers = getattr(self, name)
+            if numbers is not None:
+                check_finite(name, numbers)
+                require(numbers.shape == (self.width,), f"{name} must have one entry per pair.")
+
+    @property
+    def labels(self) -> tuple[Labels, ...]:
+        return (self.target,)
+
+    @property
+    def width(self) -> int:
+        return len(self.target) * (len(self.target) - 1) // 2
+
+
+@register("multi-label")
+class MultiLabel(Head):
+    """Independent labels: the raw output holds the probability of each.
+
+    Parameters
+    ----------
+    target : Labels
+        The label of each column.
+    """
+
+    target: Labels
+
+    @property
+    def labels(self) -> tuple[Labels, ...]:
+        return (self.target,)
+
+    @property
+    def width(self) -> int:
+        return len(self.target)
+
+
+@register("outlier")
+class Outlier(Head):
+    """One score, positive (or zero) for an inlier (+1), negative for an outlier (-1).
+
+    Parameters
+    ----------
+    offset : float
+        `score_samples` is the raw score plus this.
+    """
+
+    offset: float
+
+    def check(self) -> None:
+        require(math.isfinite(self.offset), "offset must be finite.")
+
+    @property
+    def width(self) -> int:
+        return 1

@@ -1,0 +1,146 @@
+"""`Chain` and `Model`: transforms, a predictor, a head, and what input they take."""
+
+from __future__ import annotations
+
+from ._node import Node, register, require
+from .head import Head, Transformed
+from .transforms import TextVectorize, Transform
+
+__all__ = ["Chain", "InputSpec", "Model"]
+
+
+@register("chain")
+class Chain(Node):
+    """Transforms, then a predictor.
+
+    Parameters
+    ----------
+    transforms : tuple of Transform
+        In the order in which they are applied.
+    predictor : Node or None
+        The raw output; None: the transforms are all there is.
+    """
+
+    transforms: tuple[Transform, ...]
+    predictor: Node | None
+
+    def check(self) -> None:
+        require(
+            all(isinstance(item, Transform) for item in self.transforms),
+            "a chain holds transforms, then a predictor.",
+        )
+        require(
+            self.predictor is None or hasattr(self.predictor, "n_outputs"),
+            "the end of a chain must be a predictor.",
+        )
+        steps = [*self.transforms, *([] if self.predictor is None else [self.predictor])]
+        for before, after in zip(steps, steps[1:], strict=False):
+            require(
+                before.n_outputs == after.n_features,  # type: ignore[attr-defined, union-attr]
+                f"{type(before).__name__} gives {before.n_outputs} columns, "  # type: ignore[union-attr]
+                f"{type(after).__name__} takes {after.n_features}.",  # type: ignore[attr-defined]
+            )
+            require(
+                not isinstance(after, TextVectorize), "text can only be the first step of a chain."
+            )
+
+
+@register("input")
+class InputSpec(Node):
+    """What a model takes, checked once at the border.
+
+    Parameters
+    ----------
+    n_features : int
+        Input columns (1 for text).
+    names : tuple of str, or None
+        Column names seen in training.
+    finite : {"all", "allow-nan", "any"}
+        Whether NaN, or NaN and infinity, may come in.
+    sparse : bool
+        Whether CSR-like input is taken.
+    text : bool
+        Rows are texts.
+    float32_range : bool
+        Values must fit float32, as scikit-learn's trees ask.
+    """
+
+    n_features: int
+    names: tuple[str, ...] | None = None
+    finite: str = "all"
+    sparse: bool = False
+    text: bool = False
+    float32_range: bool = False
+
+    def check(self) -> None:
+        require(self.n_features >= 1, "a model needs an input column.")
+        require(self.finite in ("all", "allow-nan", "any"), f"bad finite {self.finite!r}.")
+        if self.names is not None:
+            require(
+                len(self.names) == self.n_features
+                and all(isinstance(name, str) for name in self.names),
+                f"there must be a name for each of {self.n_features} columns.",
+            )
+
+
+@register("model")
+class Model(Node):
+    """A whole model: what it takes, what it computes, what it answers.
+
+    Parameters
+    ----------
+    input : InputSpec
+        What it takes.
+    chain : Chain
+        What it computes.
+    head : Head
+        What it answers.
+    family : str
+        Registered name of the estimator at the end of the chain, such as
+        ``"sklearn.svm._classes.SVC"``; tells `to_sklearn` what to build, and nothing else.
+    params : tuple of (str, value) pairs
+        Constructor parameters that `to_sklearn` sets, plain values only.
+    """
+
+    input: InputSpec
+    chain: Chain
+    head: Head
+    family: str
+    params: tuple[tuple[str, bool | int | float | str | None], ...] = ()
+
+    def check(self) -> None:
+        require(isinstance(self.input, InputSpec), "a model needs an input specification.")
+        require(isinstance(self.chain, Chain), "a model needs a chain.")
+        require(isinstance(self.head, Head), "a model needs a head.")
+        chain = self.chain
+        steps = [*chain.transforms, *([] if chain.predictor is None else [chain.predictor])]
+        if steps:
+            first = steps[0]
+            require(
+                first.n_features == self.input.n_features,  # type: ignore[union-attr, attr-defined]
+                f"the model takes {self.input.n_features} columns, its first step "
+                f"{first.n_features}.",  # type: ignore[union-attr, attr-defined]
+            )
+        require(
+            self.input.text == (bool(steps) and isinstance(steps[0], TextVectorize)),
+            "a model takes text where its first step does, and nowhere else.",
+        )
+        if chain.predictor is None:
+            require(
+                isinstance(self.head, Transformed), "a chain without predictor only transforms."
+            )
+        elif self.head.width:
+            require(
+                chain.predictor.n_outputs == self.head.width,  # type: ignore[attr-defined]
+                f"the predictor gives {chain.predictor.n_outputs} columns, "  # type: ignore[attr-defined]
+                f"the head takes {self.head.width}.",
+            )
+
+    @property
+    def predictor(self) -> Node | None:
+        """The predictor at the end of the chain."""
+        return self.chain.predictor
+
+    def with_predictor(self, predictor: Node) -> Model:
+        """The same model around another predictor."""
+        return self.replace(chain=self.chain.replace(predictor=predictor))
