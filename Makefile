@@ -59,7 +59,7 @@ fuzz: $(VENV)/.installed $(VENV)/.dev
 	$(PYTEST) -m slow ./tests $(ARGS)
 
 bench: $(VENV)-bench/.installed
-	$(VENV)-bench/bin/python benchmarks/sizes.py $(ARGS)
+	env -u PYTHONSAFEPATH $(VENV)-bench/bin/python benchmarks/sizes.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(VENV)-* build .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache
