@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 DIST := build/dist
 # Folders are listed too: their times change when a file in them is removed.
 SOURCES := $(shell find skcompress \( -name __pycache__ -o -name '*.so' \) -prune -o -print) \
-	meson.build meson.options pyproject.toml
+	meson.build meson.options pyproject.toml README.md LICENSE
 
 # The wheel is what is tested: keep Python from importing the folder of that name here.
 export PYTHONSAFEPATH := 1
@@ -50,7 +50,7 @@ pytest: $(VENV)/.installed $(VENV)/.dev
 	$(PYTEST) -m "not slow" --cov --cov-report=term --doctest-modules --pyargs skcompress ./tests $(ARGS)
 
 docs: $(VENV)/.installed $(VENV)/.dev
-	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 
 examples: $(VENV)/.installed $(VENV)/.dev
 	@for example in examples/*.py; do echo "== $$example"; $(BIN)/python $$example || exit 1; done
