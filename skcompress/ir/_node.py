@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import numpy as np
 
@@ -16,6 +16,7 @@ TAGS: dict[str, type[Node]] = {}
 """Stable tag -> IR class. A tag that ever stood in a file keeps its meaning for ever."""
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
 def register(tag: str) -> Callable[[_NodeType], _NodeType]:
     """Make a class a frozen IR dataclass that files know under `tag`."""
 
@@ -25,7 +26,7 @@ def register(tag: str) -> Callable[[_NodeType], _NodeType]:
         if tag in TAGS:
             raise ValueError(f"The IR tag {tag!r} is taken by {TAGS[tag].__name__}.")
         TAGS[tag] = frozen
-        return frozen
+        return frozen  # type: ignore[return-value]
 
     return decorate
 

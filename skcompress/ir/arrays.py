@@ -138,7 +138,7 @@ class FixedPoint(Encoded):
                 "codes exceed their number of bits.",
             )
             require(
-                -1000 <= int(self.exponent.min()) and int(self.exponent.max()) <= 1000,
+                int(self.exponent.min()) >= -1000 and int(self.exponent.max()) <= 1000,
                 "exponents must be in [-1000, 1000].",
             )
 
@@ -255,7 +255,8 @@ class Sparse(Encoded):
 
     def rows(self) -> np.ndarray:
         """Row of each stored entry."""
-        return np.repeat(np.arange(self.indptr.size - 1), np.diff(self.indptr.astype(np.int64)))
+        pointers = self.indptr.astype(np.int64)
+        return np.repeat(np.arange(self.indptr.size - 1), pointers[1:] - pointers[:-1])
 
     def decode(self) -> np.ndarray:
         dense = np.zeros(self.shape)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 from ._node import Node, register, require
 from .head import Head, Transformed
 from .transforms import TextVectorize, Transform
@@ -33,16 +36,20 @@ class Chain(Node):
             self.predictor is None or hasattr(self.predictor, "n_outputs"),
             "the end of a chain must be a predictor.",
         )
-        steps = [*self.transforms, *([] if self.predictor is None else [self.predictor])]
-        for before, after in zip(steps, steps[1:], strict=False):
+        for before, after in itertools.pairwise(self.steps):
             require(
-                before.n_outputs == after.n_features,  # type: ignore[attr-defined, union-attr]
-                f"{type(before).__name__} gives {before.n_outputs} columns, "  # type: ignore[union-attr]
-                f"{type(after).__name__} takes {after.n_features}.",  # type: ignore[attr-defined]
+                before.n_outputs == after.n_features,
+                f"{type(before).__name__} gives {before.n_outputs} columns, "
+                f"{type(after).__name__} takes {after.n_features}.",
             )
             require(
                 not isinstance(after, TextVectorize), "text can only be the first step of a chain."
             )
+
+    @property
+    def steps(self) -> list[Any]:
+        """Transforms and predictor in one list; each has `n_features` and `n_outputs`."""
+        return [*self.transforms, *([] if self.predictor is None else [self.predictor])]
 
 
 @register("input")
@@ -112,27 +119,23 @@ class Model(Node):
         require(isinstance(self.input, InputSpec), "a model needs an input specification.")
         require(isinstance(self.chain, Chain), "a model needs a chain.")
         require(isinstance(self.head, Head), "a model needs a head.")
-        chain = self.chain
-        steps = [*chain.transforms, *([] if chain.predictor is None else [chain.predictor])]
+        steps = self.chain.steps
         if steps:
-            first = steps[0]
             require(
-                first.n_features == self.input.n_features,  # type: ignore[union-attr, attr-defined]
+                steps[0].n_features == self.input.n_features,
                 f"the model takes {self.input.n_features} columns, its first step "
-                f"{first.n_features}.",  # type: ignore[union-attr, attr-defined]
+                f"{steps[0].n_features}.",
             )
         require(
             self.input.text == (bool(steps) and isinstance(steps[0], TextVectorize)),
             "a model takes text where its first step does, and nowhere else.",
         )
-        if chain.predictor is None:
-            require(
-                isinstance(self.head, Transformed), "a chain without predictor only transforms."
-            )
+        if self.chain.predictor is None:
+            require(isinstance(self.head, Transformed), "without a predictor a chain transforms.")
         elif self.head.width:
             require(
-                chain.predictor.n_outputs == self.head.width,  # type: ignore[attr-defined]
-                f"the predictor gives {chain.predictor.n_outputs} columns, "  # type: ignore[attr-defined]
+                steps[-1].n_outputs == self.head.width,
+                f"the predictor gives {steps[-1].n_outputs} columns, "
                 f"the head takes {self.head.width}.",
             )
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ._node import Node, register, require
 from .arrays import Array, check_finite, shape_of
 
 __all__ = ["ACTIVATIONS", "DenseNetwork", "Layer"]
 
-ACTIVATIONS = ("identity", "logistic", "relu", "softmax", "tanh")
+ACTIVATIONS = ("exp", "identity", "logistic", "relu", "softmax", "tanh")
 
 
 @register("layer")
@@ -22,7 +20,7 @@ class Layer(Node):
         Weights, a column per unit.
     bias : ndarray or Encoded of shape (n_units,)
         Bias per unit.
-    activation : {"identity", "logistic", "relu", "softmax", "tanh"}
+    activation : {"exp", "identity", "logistic", "relu", "softmax", "tanh"}
         What is applied to the sums.
     """
 

@@ -45,6 +45,17 @@ class Sizes:
         Bytes of all parts.
     parts : tuple of SizePart
         Where the bytes of memory are, largest first.
+
+    Examples
+    --------
+    >>> import skcompress as skc
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.neural_network import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> mlp = MLPClassifier((50,), max_iter=300, random_state=0).fit(X, y)
+    >>> sizes = skc.size_report(mlp)
+    >>> sizes.memory_bytes == sum(part.memory_bytes for part in sizes.parts)
+    True
     """
 
     model: str

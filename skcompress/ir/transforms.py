@@ -8,11 +8,11 @@ from ._node import Node, register, require
 from .arrays import Array, check_finite, shape_of
 
 __all__ = [
+    "TOKEN_PATTERNS",
     "Impute",
     "Normalize",
     "Project",
     "Rescale",
-    "TOKEN_PATTERNS",
     "TextVectorize",
     "Transform",
 ]
@@ -41,6 +41,9 @@ class Rescale(Transform):
         One number per column; None: the step is left out.
     clip : tuple of two floats, or None
         Bounds of the result.
+    round_first : bool
+        Round the numbers to the dtype of dense input before they are used, as scikit-learn's
+        newer standard scalers do; matters for float32 input alone.
     """
 
     kind: str
@@ -50,6 +53,7 @@ class Rescale(Transform):
     multiply: np.ndarray | None = None
     add: np.ndarray | None = None
     clip: tuple[float, float] | None = None
+    round_first: bool = False
 
     def check(self) -> None:
         kinds = ("standard", "min-max", "max-abs", "robust")
@@ -65,9 +69,7 @@ class Rescale(Transform):
         if self.divide is not None:
             require(bool((self.divide != 0).all()), "a scale is zero.")
         if self.clip is not None:
-            require(
-                len(self.clip) == 2 and self.clip[0] <= self.clip[1], "clip must be (low, high)."
-            )
+            require(self.clip[0] <= self.clip[1], "clip must be (low, high).")
 
     @property
     def n_outputs(self) -> int:  # type: ignore[override]
@@ -243,7 +245,7 @@ class TextVectorize(Transform):
             self.analyzer in ("word", "char", "char_wb"), f"unknown analyzer {self.analyzer!r}."
         )
         require(
-            len(self.ngram_range) == 2 and 1 <= self.ngram_range[0] <= self.ngram_range[1] <= 64,
+            1 <= self.ngram_range[0] <= self.ngram_range[1] <= 64,
             f"ngram_range must satisfy 1 <= low <= high <= 64; got {self.ngram_range}.",
         )
         require(

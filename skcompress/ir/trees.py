@@ -75,7 +75,7 @@ class CategorySplits(Node):
         require(self.known_row.dtype == np.int32 and self.known_row.ndim == 1, "bad known_row.")
         if self.known_row.size:
             require(
-                -1 <= int(self.known_row.min()) and int(self.known_row.max()) < self.known.shape[0],
+                int(self.known_row.min()) >= -1 and int(self.known_row.max()) < self.known.shape[0],
                 "known_row points outside the table of known categories.",
             )
 
@@ -224,7 +224,7 @@ class TreeEnsemble(Node):
     @functools.cached_property
     def offsets(self) -> np.ndarray:
         """Place of each tree's root, and the number of nodes last: shape (n_trees + 1,)."""
-        lowest = np.minimum.accumulate(self._balance)
+        lowest = np.minimum(np.minimum.accumulate(self._balance), 0)
         ends = np.flatnonzero(np.diff(lowest, prepend=0) < 0) + 1
         return np.concatenate([[0], ends])
 
