@@ -41,7 +41,8 @@ def lift(estimator: Any) -> Model:
     --------
     >>> from skcompress.families import lift
     >>> from sklearn.neural_network import MLPRegressor
-    >>> model = lift(MLPRegressor((4,), max_iter=5).fit([[0.0], [1.0]], [0.0, 1.0]))
+    >>> mlp = MLPRegressor(hidden_layer_sizes=(4,), solver="lbfgs")
+    >>> model = lift(mlp.fit([[0.0], [1.0]], [0.0, 1.0]))
     >>> [layer.weights.shape for layer in model.predictor.layers]
     [(1, 4), (4, 1)]
     """

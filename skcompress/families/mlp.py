@@ -135,13 +135,17 @@ def _lower(model: Model, cls: Any) -> Any:
 
 
 def _classifiers() -> Iterable[Any]:
-    yield MLPClassifier((5, 4), max_iter=30, random_state=0)
-    yield MLPClassifier((6,), activation="tanh", solver="lbfgs", max_iter=30, random_state=0)
+    yield MLPClassifier(hidden_layer_sizes=(5, 4), max_iter=30, random_state=0)
+    yield MLPClassifier(
+        hidden_layer_sizes=(6,), activation="tanh", solver="lbfgs", max_iter=30, random_state=0
+    )
 
 
 def _regressors() -> Iterable[Any]:
-    yield MLPRegressor((5, 4), max_iter=30, random_state=0)
-    yield MLPRegressor((6,), activation="logistic", solver="lbfgs", max_iter=30, random_state=0)
+    yield MLPRegressor(hidden_layer_sizes=(5, 4), max_iter=30, random_state=0)
+    yield MLPRegressor(
+        hidden_layer_sizes=(6,), activation="logistic", solver="lbfgs", max_iter=30, random_state=0
+    )
 
 
 register(Family(dotted_name(MLPClassifier()), _lift_classifier, _lower_classifier, _classifiers))
