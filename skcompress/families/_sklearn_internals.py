@@ -23,9 +23,8 @@ def standard_scaler_rounds_first() -> bool:
     It does from scikit-learn 1.8 on; before, it computed in float64 and rounded the result.
     """
     scaler = StandardScaler().fit([[0.0], [0.2]])
-    row = np.array([[0.3]], dtype=np.float32)
-    rounded = (row - np.float32(scaler.mean_[0])) / np.float32(scaler.scale_[0])
-    return bool(scaler.transform(row)[0, 0] == rounded[0, 0])
+    # The mean as a float32 number: nothing is left of it only if the mean was rounded as well.
+    return bool(scaler.transform(scaler.mean_.astype(np.float32).reshape(1, 1))[0, 0] == 0)
 
 
 def imputer_fill_dtype(imputer: Any) -> np.dtype:

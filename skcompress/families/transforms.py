@@ -228,25 +228,28 @@ def _lift_pca(pca: Any) -> tuple[Transform, ...]:
 
 
 def _lower_project(project: Project, allow_missing: bool) -> Any:
+    lost = [] if project.divide is not None else ["explained_variance_"]
+    lost += ["mean_"] if project.mean is None and project.offset is not None else []
+    if lost and not allow_missing:
+        raise UnsupportedEstimatorError(
+            f"PCA: {' and '.join(lost)} cannot be restored, since projecting does not need them. "
+            "Pass allow_missing=True for a PCA whose `transform` is right; its `inverse_transform` "
+            "is not, without the mean, and what it reports about variances is NaN or missing."
+        )
     components = np.array(decode(project.components))
     pca = PCA(n_components=components.shape[0], whiten=project.divide is not None)
     pca.components_ = components
     pca.n_components_ = components.shape[0]
     if project.mean is not None:
         pca.mean_ = project.mean.copy()
-    elif project.offset is None:
-        pca.mean_ = np.zeros(components.shape[1])
-    elif allow_missing:
+    elif project.offset is not None:
         # Of all means with this projection, the one that lies in the components' span.
         pca.mean_ = np.linalg.pinv(components) @ project.offset
     else:
-        raise UnsupportedEstimatorError(
-            "PCA: only the projection of `mean_` was kept, which `inverse_transform` cannot do "
-            "with. Pass allow_missing=True for a PCA whose `transform` is right and whose "
-            "`inverse_transform` is not."
-        )
-    if project.divide is not None:
-        pca.explained_variance_ = project.divide**2
+        pca.mean_ = np.zeros(components.shape[1])
+    # scikit-learn 1.6 looks at the variances even where it does not whiten.
+    variance = np.full(components.shape[0], np.nan)
+    pca.explained_variance_ = variance if project.divide is None else project.divide**2
     return pca
 
 

@@ -133,13 +133,19 @@ def test_imputers_that_are_refused(imputer, rows, message):
         lift(imputer.fit(rows))
 
 
-def test_pca_says_that_its_mean_is_lost():
-    model = lift(PCA(2).fit(X))
-    with pytest.raises(UnsupportedEstimatorError, match="inverse_transform"):
+def test_pca_says_what_is_lost():
+    with pytest.raises(UnsupportedEstimatorError, match="explained_variance_ and mean_"):
+        lower(lift(PCA(2).fit(X)))
+    model = lift(PCA(2, whiten=True).fit(X))
+    with pytest.raises(UnsupportedEstimatorError, match="PCA: mean_ cannot be restored"):
         lower(model)
+    # Nothing is lost where the mean is subtracted first.
     centred = model.chain.transforms[0].replace(offset=None, mean=X.mean(axis=0))
     chain = model.chain.replace(transforms=(centred,))
-    assert (lower(model.replace(chain=chain)).mean_ == X.mean(axis=0)).all()
+    back = lower(model.replace(chain=chain))
+    assert (back.mean_ == X.mean(axis=0)).all()
+    np.testing.assert_allclose(back.inverse_transform(back.transform(X)).mean(0), X.mean(0))
+    assert np.isnan(lower(lift(PCA(2).fit(X)), allow_missing=True).explained_variance_).all()
 
 
 def test_what_a_step_takes():
