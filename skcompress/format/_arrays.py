@@ -1,0 +1,194 @@
+"""Arrays to streams and back: the two sides that share one description."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..exceptions import InvalidModelError, SkcFormatError
+from ._choose import Draft, choose
+from ._codecs import CODECS, Make, Part, Spec
+from ._streams import compress, decompress
+
+__all__ = ["ArrayReader", "ArrayWriter"]
+
+_SMALL = 1024
+"""Bytes below which a part goes to the common stream 0: a stream of its own takes some 20."""
+
+_DTYPES = {
+    name: np.dtype(name)
+    for name in ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
+}
+_TEXT = re.compile(r"U(0|[1-9][0-9]{0,9})")
+
+_MAX_DIMENSIONS = 8
+_DEFAULT = ["raw", 0]
+
+# What proving an array sound takes for a moment, per element, in bytes. The arrays are proven one
+# after the other, so the largest counts. Trees turn their booleans into running sums.
+_PROOF = {"b": 64, "U": 16}
+_PROOF_OF_NUMBERS = 32
+
+
+class ArrayWriter:
+    """Collects arrays and distributes their bytes over streams."""
+
+    def __init__(self) -> None:
+        self._streams: list[list[bytes]] = [[]]
+
+    def add(self, array: np.ndarray) -> list[Any]:
+        """Encode an array as suits it best."""
+        if array.dtype.kind != "U" and array.dtype.str[1:] not in _DTYPES:
+            raise InvalidModelError(f"An array of dtype {array.dtype} has no place in a file.")
+        return self.place(choose(array))
+
+    def finish(self) -> tuple[list[Any], list[bytes]]:
+        """The header's entry for each stream, and the streams as stored."""
+        entries: list[Any] = []
+        streams = []
+        for parts in self._streams:
+            data = b"".join(parts)
+            stored = compress(data)
+            entries.append(len(data) if len(stored) == len(data) else [len(stored), len(data)])
+            streams.append(stored)
+        return entries, streams
+
+    def place(self, draft: Draft) -> list[Any]:
+        """The description of an encoded array, whose bytes are kept."""
+        arguments: list[Any] = []
+        for argument in draft.arguments:
+            if isinstance(argument, Part):
+                arguments.append(self._stream(argument.data))
+            elif isinstance(argument, Draft):
+                arguments.append(self.place(argument))
+            else:
+                arguments.append(argument)
+        how = [draft.codec, *arguments]
+        return [draft.spec.dtype.str[1:], list(draft.spec.shape), *([] if how == _DEFAULT else how)]
+
+    def _stream(self, data: bytes) -> int:
+        if len(data) < _SMALL:
+            self._streams[0].append(data)
+            return 0
+        self._streams.append([data])
+        return len(self._streams) - 1
+
+
+class ArrayReader:
+    """Adds up what all arrays need, refuses what is too much, then makes them.
+
+    Parameters
+    ----------
+    entries : list
+        The header's entry for each stream.
+    body : memoryview
+        The bytes of all streams.
+    budget : int
+        Bytes of memory that may be used.
+    """
+
+    def __init__(self, entries: Any, body: memoryview, budget: int) -> None:
+        self._budget = budget
+        self._charged = 0
+        self._proof = 0
+        self._stored: list[memoryview] = []
+        self._lengths: list[int] = []
+        self._taken: list[int] = []
+        self._streams: list[memoryview] = []
+        if not isinstance(entries, list):
+            raise SkcFormatError("The table of streams must be a list.")
+        start = 0
+        for entry in entries:
+            stored, length = _sizes(entry)
+            self._stored.append(body[start : start + stored])
+            self._lengths.append(length)
+            start += stored
+        if start != len(body):
+            raise SkcFormatError(
+                f"The streams declare {start} bytes, but the file has {len(body)} for them."
+            )
+        self._taken = [0] * len(self._lengths)
+        # Twice, since the decoder joins the pieces that it gives.
+        self.charge(2 * sum(self._lengths))
+
+    def add(self, description: Any) -> tuple[Spec, Make]:
+        """Check an array's description; the function given back makes the array after `finish`."""
+        if not isinstance(description, list) or len(description) < 2:
+            raise SkcFormatError("An array must be described by its dtype, shape and codec.")
+        spec = Spec(_dtype(description[0]), _shape(description[1]))
+        name, *arguments = description[2:] or _DEFAULT
+        found = CODECS.get(name) if isinstance(name, str) else None
+        if found is None:
+            raise SkcFormatError(
+                f"An array has a codec that is not known here: {str(name)[:40]!r}."
+            )
+        self.charge(spec.nbytes)
+        proof = spec.size * _PROOF.get(spec.dtype.kind, _PROOF_OF_NUMBERS)
+        self._proof = max(self._proof, proof)
+        return spec, found.read(spec, arguments, self)
+
+    array = add
+
+    def bytes(self, stream: Any, length: int) -> Callable[[], memoryview]:
+        """Declare that the next `length` bytes of a stream are an array's."""
+        if type(stream) is not int or not 0 <= stream < len(self._lengths):
+            raise SkcFormatError(f"There is no stream {str(stream)[:40]}.")
+        start = self._taken[stream]
+        self._taken[stream] += length
+        return lambda: self._streams[stream][start : start + length]
+
+    def charge(self, count: int) -> None:
+        """Count memory that will be needed."""
+        self._charged += count
+
+    def finish(self) -> None:
+        """Compare what the arrays need with what there is, then unpack the streams."""
+        if self._taken != self._lengths:
+            raise SkcFormatError("The arrays do not take exactly the bytes of the streams.")
+        needed = self._charged + self._proof
+        if needed > self._budget:
+            raise SkcFormatError(
+                f"The file declares arrays that take up to {needed} bytes of memory while they are "
+                f"read; max_memory leaves {max(self._budget, 0)}. Raise max_memory if you trust it."
+            )
+        self._streams = [
+            memoryview(decompress(stored, length))
+            for stored, length in zip(self._stored, self._lengths, strict=True)
+        ]
+
+
+def _sizes(entry: Any) -> tuple[int, int]:
+    """Bytes of a stream as stored and as it is; a number where it is stored as it is."""
+    if _is_size(entry):
+        return entry, entry
+    if isinstance(entry, list) and len(entry) == 2 and all(map(_is_size, entry)):
+        stored, length = entry
+        if stored < length:
+            return stored, length
+    raise SkcFormatError("A stream does not declare its sizes as it must.")
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**62
+
+
+def _dtype(name: Any) -> np.dtype[Any]:
+    if isinstance(name, str):
+        if name in _DTYPES:
+            return _DTYPES[name]
+        if _TEXT.fullmatch(name) and int(name[1:]) < 2**29:
+            return np.dtype(name)
+    raise SkcFormatError(f"An array has a dtype that is not known here: {str(name)[:40]!r}.")
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    if (
+        not isinstance(shape, list)
+        or len(shape) > _MAX_DIMENSIONS
+        or not all(type(size) is int and 0 <= size < 2**48 for size in shape)
+    ):
+        raise SkcFormatError(f"An array has an impossible shape: {str(shape)[:80]}.")
+    return tuple(shape)

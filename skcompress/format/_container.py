@@ -1,0 +1,80 @@
+"""The container: magic, version, header, streams, trailer. See ``docs/format.md``."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Any
+
+from ..exceptions import SkcFormatError
+from ._header import MAX_HEADER, pack_header, unpack_header
+
+__all__ = ["MAGIC", "VERSION", "pack", "unpack"]
+
+MAGIC = b"\x89SKC\r\n\x1a\n"
+"""Not text, and damaged by whatever translates line ends, as that of PNG."""
+
+VERSION = 1
+
+_HEAD = struct.Struct("<8sBII")
+"""Magic, version, bytes of the header as stored, bytes of its JSON."""
+
+_TRAILER = struct.Struct("<IB")
+"""CRC-32 of all bytes before it, kind of trailer. The last byte of a file tells its trailer."""
+
+_CHECKSUM_ONLY = 0
+
+# JSON becomes Python objects of up to some 30 times its size.
+_MEMORY_PER_HEADER_BYTE = 32
+
+
+def pack(header: dict[str, Any], streams: list[bytes]) -> bytes:
+    """The bytes of a file."""
+    stored, length = pack_header(header)
+    if length > MAX_HEADER:
+        raise ValueError(
+            f"The description of the model takes {length} bytes; a file holds {MAX_HEADER}. "
+            "Are there millions of feature names?"
+        )
+    body = b"".join([_HEAD.pack(MAGIC, VERSION, len(stored), length), stored, *streams])
+    return body + _TRAILER.pack(zlib.crc32(body), _CHECKSUM_ONLY)
+
+
+def unpack(data: bytes, max_memory: int) -> tuple[dict[str, Any], memoryview]:
+    """The header and the bytes of all streams; nothing is parsed before the checksum is right."""
+    _check_frame(data)
+    _, _, stored, length = _HEAD.unpack_from(data)
+    end = len(data) - _TRAILER.size
+    if stored > end - _HEAD.size:
+        raise SkcFormatError("The header ends beyond the end of the file.")
+    limit = min(MAX_HEADER, max_memory // _MEMORY_PER_HEADER_BYTE)
+    if length > limit:
+        raise SkcFormatError(
+            f"The header declares {length} bytes; a file may have {MAX_HEADER}, and max_memory "
+            f"allows {limit}."
+        )
+    start = _HEAD.size + stored
+    return unpack_header(data[_HEAD.size : start], length), memoryview(data)[start:end]
+
+
+def _check_frame(data: bytes) -> None:
+    if data[: len(MAGIC)] != MAGIC:
+        if data[1:4] == MAGIC[1:4]:
+            raise SkcFormatError(
+                "The file was changed in transfer: its line ends or high bits were translated. "
+                "Transfer it as binary."
+            )
+        raise SkcFormatError("This is not an skcompress file: it does not begin as one.")
+    if len(data) < _HEAD.size + _TRAILER.size:
+        raise SkcFormatError(f"The file is cut off after {len(data)} bytes.")
+    version = data[len(MAGIC)]
+    if version != VERSION:
+        raise SkcFormatError(
+            f"The file is of version {version}; this release reads version {VERSION}. "
+            "Update skcompress."
+        )
+    checksum, kind = _TRAILER.unpack_from(data, len(data) - _TRAILER.size)
+    if kind != _CHECKSUM_ONLY:
+        raise SkcFormatError(f"The file is cut off or damaged: its trailer is of kind {kind}.")
+    if zlib.crc32(memoryview(data)[: -_TRAILER.size]) != checksum:
+        raise SkcFormatError("The file is damaged: its checksum does not match.")

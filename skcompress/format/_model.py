@@ -1,0 +1,163 @@
+"""From the IR to a file and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..exceptions import InvalidModelError, SkcFormatError
+from ..ir import TAGS, Model, Node
+from ._arrays import ArrayReader, ArrayWriter
+from ._container import pack, unpack
+from ._schema import MISSING, Accepts, fields_of
+
+__all__ = ["decode_model", "encode_model"]
+
+_TAG = ""
+"""The key of a node's tag in its JSON object."""
+
+_NUMBER = "f"
+"""The key of an object that stands for a number that JSON lacks."""
+
+_NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+_ROOT = Accepts(node=Model)
+
+Build = Callable[[], Any]
+
+
+def encode_model(model: Model) -> bytes:
+    """The bytes of a file that holds the model."""
+    writer = ArrayWriter()
+    tree = _write(model, _ROOT, writer, "model")
+    entries, streams = writer.finish()
+    return pack({"m": tree, "s": entries}, streams)
+
+
+def decode_model(data: bytes, max_memory: int) -> Model:
+    """The model in a file's bytes; `SkcFormatError` if it is not sound, or too large."""
+    header, body = unpack(data, max_memory)
+    if set(header) != {"m", "s"}:
+        raise SkcFormatError("The header must have the keys 'm' and 's' and no others.")
+    # The file counts twice: as it is, and in the pieces that it was read in.
+    reader = ArrayReader(header["s"], body, max_memory - 2 * len(data))
+    build = _read(header["m"], _ROOT, reader, "model")
+    reader.finish()
+    try:
+        with np.errstate(all="ignore"):
+            model: Model = build()
+    except SkcFormatError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # The checks of the IR speak of the model; a file's reader is told that the file is bad.
+        raise SkcFormatError(f"The file does not hold a sound model: {error}") from error
+    return model
+
+
+def _write(value: Any, accepts: Accepts, writer: ArrayWriter, path: str) -> Any:
+    if isinstance(value, np.ndarray) and accepts.array:
+        return writer.add(value)
+    if isinstance(value, Node) and accepts.node and isinstance(value, accepts.node):
+        return _write_node(value, accepts, writer, path)
+    if isinstance(value, tuple) and (accepts.every or accepts.each is not None):
+        kinds = _kinds(len(value), accepts, path, InvalidModelError)
+        return [
+            _write(item, kind, writer, f"{path}.{place}")
+            for place, (item, kind) in enumerate(zip(value, kinds, strict=True))
+        ]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if type(value) is int and int not in accepts.scalars and float in accepts.scalars:
+        value = float(value)
+    if type(value) not in accepts.scalars:
+        raise InvalidModelError(f"{path} cannot hold {value!r} in a file.")
+    if isinstance(value, float) and not math.isfinite(value):
+        return {_NUMBER: repr(value)}
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        raise InvalidModelError(f"{path} must be in [-2^63, 2^63) in a file; got {value}.")
+    return value
+
+
+def _write_node(node: Node, accepts: Accepts, writer: ArrayWriter, path: str) -> dict[str, Any]:
+    fields = fields_of(type(node))
+    result: dict[str, Any] = {} if type(node) is accepts.node else {_TAG: type(node).tag}
+    # Sorted as the JSON will be, since the reader takes arrays from streams in that order.
+    for name in sorted(fields):
+        value = getattr(node, name)
+        if not _is_default(value, fields[name].default):
+            result[name] = _write(value, fields[name].accepts, writer, f"{path}.{name}")
+    return result
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    if default is MISSING or isinstance(value, np.ndarray):
+        return False
+    # The representation tells 0 from False and from -0.0.
+    return type(value) is type(default) and repr(value) == repr(default)
+
+
+def _read(value: Any, accepts: Accepts, reader: ArrayReader, path: str) -> Build:
+    if isinstance(value, list):
+        if accepts.array:
+            return reader.add(value)[1]
+        kinds = _kinds(len(value), accepts, path, SkcFormatError)
+        items = [
+            _read(item, kind, reader, f"{path}.{place}")
+            for place, (item, kind) in enumerate(zip(value, kinds, strict=True))
+        ]
+        return lambda: tuple(build() for build in items)
+    if isinstance(value, dict):
+        if accepts.node:
+            return _read_node(value, accepts.node, reader, path)
+        if float in accepts.scalars and set(value) == {_NUMBER}:
+            value = _NOT_FINITE.get(value[_NUMBER]) if isinstance(value[_NUMBER], str) else None
+            if value is None:
+                raise SkcFormatError(f"{path} holds an unknown number.")
+            return lambda: value
+    elif type(value) in accepts.scalars:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise SkcFormatError(f"{path} holds a number that is out of range.")
+        if type(value) is int and not -(2**63) <= value < 2**63:
+            raise SkcFormatError(f"{path} holds an integer that is out of range.")
+        return lambda: value
+    raise SkcFormatError(f"{path} holds a value of the wrong kind.")
+
+
+def _read_node(
+    content: dict[str, Any], declared: type[Node], reader: ArrayReader, path: str
+) -> Build:
+    cls = declared
+    if _TAG in content:
+        tag = content[_TAG]
+        found = TAGS.get(tag) if isinstance(tag, str) else None
+        if found is None or not issubclass(found, declared):
+            raise SkcFormatError(f"{path} is of a kind that is not known here: {str(tag)[:40]!r}.")
+        cls = found
+    elif TAGS.get(declared.tag) is not declared:
+        raise SkcFormatError(f"{path} does not tell its kind.")
+    fields = fields_of(cls)
+    builds = {}
+    for name, value in content.items():
+        if name == _TAG:
+            continue
+        if name not in fields:
+            raise SkcFormatError(f"{path} has an unknown field: {name[:40]!r}.")
+        builds[name] = _read(value, fields[name].accepts, reader, f"{path}.{name}")
+    missing = [name for name in fields if name not in builds and fields[name].default is MISSING]
+    if missing:
+        raise SkcFormatError(f"{path} lacks {', '.join(missing)}.")
+    return lambda: cls(**{name: build() for name, build in builds.items()})
+
+
+def _kinds(
+    count: int, accepts: Accepts, path: str, error: type[InvalidModelError]
+) -> tuple[Accepts, ...]:
+    """What each item of a tuple may be."""
+    if accepts.every:
+        return (accepts.every,) * count
+    if accepts.each is None or len(accepts.each) != count:
+        raise error(f"{path} holds {count} items, which it cannot.")
+    return accepts.each

@@ -1,0 +1,81 @@
+"""Streams: the bytes of arrays, stored as they are or as LZMA2 without a container."""
+
+from __future__ import annotations
+
+import lzma
+from typing import Any
+
+from ..exceptions import SkcFormatError
+
+__all__ = ["compress", "decompress", "estimate"]
+
+_SAMPLE = 96 * 1024
+_SAMPLE_PIECES = 6
+_MAX_WINDOW = 8 * 2**20
+
+# Literal context, position and alignment bits: for text and bytes, for sparse or skewed bytes,
+# and for numbers of four and of eight bytes.
+_SETTINGS = (
+    {"lc": 3, "lp": 0, "pb": 0},
+    {"lc": 0, "lp": 0, "pb": 0},
+    {"lc": 0, "lp": 2, "pb": 2},
+    {"lc": 0, "lp": 3, "pb": 3},
+)
+
+
+def compress(data: bytes) -> bytes:
+    """The shortest of a few LZMA2 encodings, or the data itself where none is shorter."""
+    sample = _sample(data)
+    settings = min(_SETTINGS, key=lambda setting: len(_encode(sample, setting)))
+    encoded = _encode(data, settings)
+    return encoded if len(encoded) < len(data) else data
+
+
+def estimate(data: bytes) -> float:
+    """About how many bytes `compress` makes of the data."""
+    sample = _sample(data)
+    if not sample:
+        return 0.0
+    smallest = min(len(_encode(sample, setting)) for setting in _SETTINGS[:2])
+    return min(smallest, len(sample)) * len(data) / len(sample)
+
+
+def decompress(stored: bytes | memoryview, length: int) -> bytes:
+    """Exactly `length` bytes, or an error; never more memory than they need."""
+    if len(stored) == length:
+        return bytes(stored)
+    decoder = lzma.LZMADecompressor(format=lzma.FORMAT_RAW, filters=[_window(length)])
+    try:
+        data = decoder.decompress(stored, max_length=length)
+        excess = b"" if decoder.eof else decoder.decompress(b"", max_length=1)
+    except (lzma.LZMAError, EOFError) as error:
+        raise SkcFormatError(f"A stream is damaged: {error}") from None
+    if len(data) != length or excess or not decoder.eof or decoder.unused_data:
+        raise SkcFormatError("A stream does not have the length that it declares.")
+    return data
+
+
+def _window(length: int) -> dict[str, Any]:
+    """The filter; its window follows from the length, so that no file can ask for a large one."""
+    return {
+        "id": lzma.FILTER_LZMA2,
+        "dict_size": min(max(1 << (length - 1).bit_length(), 4096), _MAX_WINDOW),
+    }
+
+
+def _encode(data: bytes, settings: dict[str, int]) -> bytes:
+    # Every setting is spelled out: presets may change between releases of LZMA.
+    effort = {"mode": lzma.MODE_NORMAL, "mf": lzma.MF_BT4, "nice_len": 64, "depth": 0}
+    filters = [{**_window(max(len(data), 1)), **effort, **settings}]
+    return lzma.compress(data, format=lzma.FORMAT_RAW, filters=filters)
+
+
+def _sample(data: bytes) -> bytes:
+    """The data, or pieces spread over it if it is long."""
+    if len(data) <= _SAMPLE:
+        return data
+    piece = _SAMPLE // _SAMPLE_PIECES
+    stride = (len(data) - piece) // (_SAMPLE_PIECES - 1)
+    return b"".join(
+        data[start : start + piece] for start in range(0, stride * _SAMPLE_PIECES, stride)
+    )
