@@ -7,9 +7,16 @@ from typing import Any
 from ..ir import Model
 
 # Importing a family registers it.
+from . import forests as forests
+from . import gradient_boosting as gradient_boosting
+from . import hist_gradient_boosting as hist_gradient_boosting
+from . import linear as linear
 from . import mlp as mlp
+from . import neighbors as neighbors
+from . import svm as svm
 from . import text as text
 from . import transforms as transforms
+from . import trees as trees
 from ._registry import FAMILIES, TRANSFORMS, Family, TransformFamily
 from .pipeline import lift_steps, lower_steps
 

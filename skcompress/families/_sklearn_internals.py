@@ -10,8 +10,12 @@ import functools
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix, issparse
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.impute import MissingIndicator
+from sklearn.neighbors import KDTree
 from sklearn.preprocessing import LabelBinarizer, StandardScaler
+from sklearn.tree._tree import NODE_DTYPE, Tree
 
 # ---------------------------------------------------------------- transformers, text and networks
 
@@ -66,3 +70,220 @@ def set_label_binarizer(mlp: Any, *, multilabel: bool) -> None:
     """Give an `MLPClassifier` with classes the binarizer that turns its output into labels."""
     seen = np.eye(len(mlp.classes_), dtype=int) if multilabel else mlp.classes_
     mlp._label_binarizer = LabelBinarizer().fit(seen)
+
+
+# ---------------------------------------------------------------- trees
+
+
+def tree_arrays(tree: Any) -> dict[str, np.ndarray]:
+    """The node arrays of a fitted ``tree_``, in scikit-learn's own order."""
+    nodes = tree.__getstate__()["nodes"]
+    return {
+        "left": nodes["left_child"],
+        "right": nodes["right_child"],
+        "feature": nodes["feature"],
+        "threshold": nodes["threshold"],
+        "missing_left": nodes["missing_go_to_left"].astype(bool),
+        "impurity": nodes["impurity"],
+        "n_samples": nodes["n_node_samples"],
+        "weight": nodes["weighted_n_node_samples"],
+        "value": tree.value,
+    }
+
+
+def build_tree(
+    arrays: dict[str, np.ndarray], n_features: int, n_classes: np.ndarray, max_depth: int
+) -> Any:
+    """A genuine ``tree_`` with these node arrays.
+
+    Parameters
+    ----------
+    arrays : dict
+        As `tree_arrays` gives them.
+    n_features : int
+        Input columns.
+    n_classes : ndarray of int, of shape (n_outputs,)
+        Classes of each output, 1 for regression.
+    max_depth : int
+        Depth of the deepest leaf.
+    """
+    tree = Tree(n_features, n_classes.astype(np.intp), n_classes.size)
+    nodes = np.zeros(arrays["left"].size, dtype=NODE_DTYPE)
+    for name, field in (
+        ("left", "left_child"),
+        ("right", "right_child"),
+        ("feature", "feature"),
+        ("threshold", "threshold"),
+        ("impurity", "impurity"),
+        ("n_samples", "n_node_samples"),
+        ("weight", "weighted_n_node_samples"),
+        ("missing_left", "missing_go_to_left"),
+    ):
+        nodes[field] = arrays[name]
+    state = {
+        "max_depth": max_depth,
+        "node_count": nodes.size,
+        "nodes": nodes,
+        "values": np.ascontiguousarray(arrays["value"], np.float64),
+    }
+    tree.__setstate__(state)
+    return tree
+
+
+def takes_missing(tree_estimator: Any) -> bool:
+    """Whether a fitted tree lets NaN into `predict`."""
+    return bool(tree_estimator._support_missing_values(np.zeros((1, 1))))
+
+
+def boosting_start(boosting: Any, n_outputs: int) -> np.ndarray | None:
+    """What the sum of a `GradientBoosting` model starts from; None if its `init` depends on X."""
+    init = boosting.init_
+    if isinstance(init, str):
+        return np.zeros(n_outputs)
+    if not isinstance(init, DummyClassifier | DummyRegressor):
+        return None
+    row = np.zeros((1, boosting.n_features_in_), np.float32)
+    start: np.ndarray = boosting._raw_predict_init(row)[0]
+    return start
+
+
+def boosting_takes_missing(boosting: Any) -> bool:
+    """Whether a fitted `GradientBoosting` model lets NaN into `predict`."""
+    return takes_missing(boosting.estimators_[0, 0])
+
+
+def histogram_trees(boosting: Any) -> list[tuple[int, dict[str, np.ndarray]]]:
+    """Output column and node arrays of each tree of a histogram gradient boosting model."""
+    trees = []
+    for stage in boosting._predictors:
+        for column, predictor in enumerate(stage):
+            nodes = predictor.nodes
+            trees.append(
+                (
+                    column,
+                    {
+                        "left": np.where(nodes["is_leaf"], -1, nodes["left"].astype(np.int64)),
+                        "right": np.where(nodes["is_leaf"], -1, nodes["right"].astype(np.int64)),
+                        "feature": nodes["feature_idx"],
+                        "threshold": nodes["num_threshold"],
+                        "missing_left": nodes["missing_go_to_left"].astype(bool),
+                        "value": nodes["value"],
+                        "is_category": nodes["is_categorical"].astype(bool),
+                        "left_set": predictor.raw_left_cat_bitsets[nodes["bitset_idx"]]
+                        if len(predictor.raw_left_cat_bitsets)
+                        else np.zeros((nodes.size, 8), np.uint32),
+                    },
+                )
+            )
+    return trees
+
+
+def histogram_start(boosting: Any) -> np.ndarray:
+    """What the sum of a histogram gradient boosting model starts from."""
+    return np.asarray(boosting._baseline_prediction, dtype=np.float64).ravel()
+
+
+def histogram_categories(boosting: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """Known categories as bit sets, and each feature's row in them; None without categories."""
+    if boosting.is_categorical_ is None:
+        return None
+    known, rows = boosting._bin_mapper.make_known_categories_bitsets()
+    is_category = np.zeros(boosting.n_features_in_, bool)
+    is_category[: int(np.count_nonzero(boosting.is_categorical_))] = True
+    return known, np.where(is_category, rows.astype(np.int32), -1).astype(np.int32)
+
+
+def histogram_preprocessor(boosting: Any) -> Any:
+    """The transformer that turns categories into numbers; None without categories."""
+    return boosting._preprocessor
+
+
+# ---------------------------------------------------------------- support vector machines
+
+
+def svm_gamma(svm: Any) -> float:
+    """The number behind ``gamma="scale"`` or ``"auto"``."""
+    return float(svm._gamma)
+
+
+def svm_is_sparse(svm: Any) -> bool:
+    """Whether an SVM was fitted on sparse rows."""
+    return bool(svm._sparse)
+
+
+def svm_group_sizes(svm: Any) -> np.ndarray:
+    """Support vectors of each class, for a classifier."""
+    return np.asarray(svm._n_support)
+
+
+def svm_platt(svm: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """Platt's A and B per class pair; None where the model gives no probabilities."""
+    a, b = np.asarray(svm._probA, np.float64), np.asarray(svm._probB, np.float64)
+    return (a, b) if a.size else None
+
+
+def set_svm(
+    svm: Any,
+    *,
+    vectors: Any,
+    dual_coef: np.ndarray,
+    intercept: np.ndarray,
+    n_support: np.ndarray,
+    gamma: float,
+    platt: tuple[np.ndarray, np.ndarray] | None,
+    flip: bool,
+) -> None:
+    """Give an unfitted libsvm estimator all that its predict methods read.
+
+    Parameters
+    ----------
+    svm : estimator
+        SVC, NuSVC, SVR, NuSVR or OneClassSVM.
+    vectors : ndarray or csr_array of shape (n_vectors, n_features)
+        Support vectors.
+    dual_coef, intercept : ndarray
+        As the public attributes show them.
+    n_support : ndarray of int
+        Vectors of each class; of length 2 for others, as libsvm has it.
+    gamma : float
+        Resolved kernel parameter.
+    platt : tuple of ndarray, or None
+        A and B per class pair.
+    flip : bool
+        Two classes: libsvm's own numbers have the other sign.
+    """
+    sparse = issparse(vectors)
+    dual = csr_matrix(dual_coef) if sparse else np.ascontiguousarray(dual_coef)
+    svm.support_vectors_ = csr_matrix(vectors) if sparse else vectors
+    svm.dual_coef_ = dual
+    svm.intercept_ = intercept
+    svm._dual_coef_ = -dual if flip else dual
+    svm._intercept_ = -intercept if flip else intercept.copy()
+    svm.support_ = np.arange(vectors.shape[0], dtype=np.int32)
+    svm._n_support = n_support.astype(np.int32)
+    svm._probA, svm._probB = platt if platt is not None else (np.empty(0), np.empty(0))
+    svm._effective_probability = platt is not None
+    svm._gamma = gamma
+    svm._sparse = sparse
+    svm._num_iter = np.zeros(max(n_support.size - 1, 1), np.int32)
+    svm.n_iter_ = svm._num_iter
+    svm.fit_status_ = 0
+    svm.shape_fit_ = vectors.shape
+
+
+# ---------------------------------------------------------------- linear models
+
+
+def set_ridge_classes(ridge: Any, classes: np.ndarray) -> None:
+    """Give a `RidgeClassifier` its classes, which it keeps in a binarizer."""
+    ridge._label_binarizer = LabelBinarizer(pos_label=1, neg_label=-1).fit(classes)
+
+
+# ---------------------------------------------------------------- nearest neighbours
+
+
+def neighbor_data(neighbors: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
+    """Stored rows, targets, and the rows' order in the k-d tree; None where there is no such tree."""
+    tree = neighbors._tree
+    order = tree.get_arrays()[1] if isinstance(tree, KDTree) else None
+    return neighbors._fit_X, np.asarray(neighbors._y), order

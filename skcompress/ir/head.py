@@ -73,13 +73,17 @@ class Numbers(Head):
         Targets.
     ravel : bool
         Give a vector where there is one target.
+    link : {"identity", "exp"}
+        What the raw output is put through.
     """
 
     n_outputs: int
     ravel: bool = True
+    link: str = "identity"
 
     def check(self) -> None:
         require(self.n_outputs >= 1, "a regressor needs a target.")
+        require(self.link in ("identity", "exp"), f"unknown link {self.link!r}.")
         require(self.n_outputs == 1 or not self.ravel, "several targets cannot form a vector.")
 
     @property
@@ -135,17 +139,21 @@ class ClassScores(Head):
         Whether the scores are offered as `decision_function`.
     cut : float
         Of two classes, the second is predicted where the single score exceeds this.
+    scale : float
+        The logistic function is applied to this many times the score.
     """
 
     target: Labels
     link: str
     decision: bool = True
     cut: float = 0.0
+    scale: float = 1.0
 
     def check(self) -> None:
         links = ("none", "sigmoid", "softmax", "ovr", "shares")
         require(self.link in links, f"link must be one of {links}; got {self.link!r}.")
         require(math.isfinite(self.cut), "cut must be finite.")
+        require(math.isfinite(self.scale), "scale must be finite.")
 
     @property
     def labels(self) -> tuple[Labels, ...]:

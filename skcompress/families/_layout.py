@@ -1,0 +1,158 @@
+"""Between scikit-learn's node order and the IR's, for many trees at once."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..ir import TreeEnsemble, TreeNotes, decode, smallest_unsigned
+
+__all__ = ["Layout", "breadth_first", "depth_first", "distinct_rows", "floor_to_float32"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """Where the nodes of several trees go.
+
+    Attributes
+    ----------
+    order : ndarray of int64
+        Places, in the concatenated arrays of all trees, in the IR's order.
+    internal : ndarray of bool
+        Which nodes split, in the IR's order.
+    """
+
+    order: np.ndarray
+    internal: np.ndarray
+
+    def splits(self, array: np.ndarray) -> np.ndarray:
+        """The entries of an array that belong to splits, in the IR's order."""
+        return array[self.order[self.internal]]
+
+    def leaves(self, array: np.ndarray) -> np.ndarray:
+        """The entries of an array that belong to leaves, in the IR's order."""
+        return array[self.order[~self.internal]]
+
+
+def breadth_first(left: Sequence[np.ndarray], right: Sequence[np.ndarray]) -> Layout:
+    """Order the nodes of each tree by depth, siblings side by side.
+
+    Parameters
+    ----------
+    left, right : sequence of ndarray
+        Children of each tree's nodes, counted within the tree; negative at leaves.
+    """
+    sizes = np.array([tree.size for tree in left])
+    starts = np.cumsum(sizes) - sizes
+    shift = np.repeat(starts, sizes)
+    first = np.concatenate(left).astype(np.int64)
+    second = np.concatenate(right).astype(np.int64)
+    splits = first >= 0
+    first, second = first + shift, second + shift
+    level, levels = starts, []
+    while level.size:
+        levels.append(level)
+        above = level[splits[level]]
+        level = np.stack([first[above], second[above]], axis=1).ravel()
+    by_depth = np.concatenate(levels)
+    tree = np.repeat(np.arange(sizes.size), sizes)
+    order = by_depth[np.argsort(tree[by_depth], kind="stable")]
+    return Layout(order, splits[order])
+
+
+def floor_to_float32(thresholds: np.ndarray) -> np.ndarray:
+    """The largest float32 numbers that are not above the thresholds.
+
+    A float32 input is at most the threshold if and only if it is at most this.
+    """
+    with np.errstate(over="ignore"):
+        narrow = thresholds.astype(np.float32)
+    above = narrow > thresholds
+    narrow[above] = np.nextafter(narrow[above], np.float32(-np.inf))
+    return narrow
+
+
+def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that differ in at least one bit, and which of them each row is."""
+    rows = np.ascontiguousarray(rows)
+    bits = rows.view(f"V{rows.dtype.itemsize * rows.shape[1]}").ravel()
+    _, first, index = np.unique(bits, return_index=True, return_inverse=True)
+    return rows[first], index.astype(smallest_unsigned(first.size - 1))
+
+
+def depth_first(trees: TreeEnsemble) -> list[dict[str, np.ndarray]]:
+    """Each tree's nodes in scikit-learn's usual order: a split, all on its left, all on its right.
+
+    Parameters
+    ----------
+    trees : TreeEnsemble
+        The trees; without notes, impurities and values of splits are NaN and counts are zero.
+
+    Returns
+    -------
+    list of dict
+        `left`, `right`, `feature`, `threshold`, `missing_left`, `impurity`, `n_samples`,
+        `weight`, `value` (a row per node) and `depth`.
+    """
+    n_nodes = trees.n_nodes
+    left = np.full(n_nodes, -1, np.int64)
+    left[trees.internal] = trees.left_child()
+    level, levels = trees.offsets[:-1], []
+    while level.size:
+        levels.append(level)
+        below = left[level[trees.internal[level]]]
+        level = np.stack([below, below + 1], axis=1).ravel()
+
+    sizes, depth = np.ones(n_nodes, np.int64), np.zeros(n_nodes, np.int64)
+    for place, nodes in reversed(list(enumerate(levels))):
+        depth[nodes] = place
+        split = nodes[trees.internal[nodes]]
+        sizes[split] += sizes[left[split]] + sizes[left[split] + 1]
+    place = np.zeros(n_nodes, np.int64)
+    for nodes in levels:
+        split = nodes[trees.internal[nodes]]
+        place[left[split]] = place[split] + 1
+        place[left[split] + 1] = place[split] + 1 + sizes[left[split]]
+
+    notes = trees.notes or _no_notes(trees)
+    values = np.empty((n_nodes, trees.n_outputs))
+    values[~trees.internal] = decode(trees.values)[trees.leaf]
+    values[trees.internal] = notes.values
+    missing = trees.missing_left
+    if missing is None:
+        missing = np.zeros(np.count_nonzero(trees.internal), bool)
+
+    def spread(array: np.ndarray, default: float) -> np.ndarray:
+        full = np.full(n_nodes, default, dtype=np.result_type(array, type(default)))
+        full[trees.internal] = array
+        return full
+
+    by_node = {
+        "left": np.where(trees.internal, place[left], -1),
+        "right": np.where(trees.internal, place[np.minimum(left + 1, n_nodes - 1)], -1),
+        "feature": spread(trees.feature.astype(np.int64), -2),
+        "threshold": spread(decode(trees.threshold).astype(np.float64), -2.0),
+        "missing_left": spread(missing.astype(np.uint8), 0),
+        "impurity": notes.impurity,
+        "n_samples": notes.n_samples,
+        "weight": notes.weight,
+        "value": values,
+        "depth": depth,
+    }
+    result = []
+    for start, stop in zip(trees.offsets[:-1], trees.offsets[1:], strict=True):
+        order = start + np.argsort(place[start:stop])
+        result.append({name: array[order] for name, array in by_node.items()})
+    return result
+
+
+def _no_notes(trees: TreeEnsemble) -> TreeNotes:
+    n_split = int(np.count_nonzero(trees.internal))
+    return TreeNotes(
+        impurity=np.full(trees.n_nodes, np.nan),
+        weight=np.zeros(trees.n_nodes),
+        n_samples=np.zeros(trees.n_nodes, np.int64),
+        values=np.full((n_split, trees.n_outputs), np.nan),
+    )

@@ -1,0 +1,109 @@
+"""Nearest neighbours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+from ..exceptions import UnsupportedEstimatorError
+from ..ir import Chain, Head, Model, Numbers, Prototypes, Shares, smallest_unsigned
+from ._input import input_spec
+from ._labels import labels_of
+from ._params import plain_params
+from ._registry import Family, dotted_name, register
+from ._sklearn_internals import neighbor_data
+
+__all__: list[str] = []
+
+_ORDERS = {"euclidean": 2.0, "manhattan": 1.0, "chebyshev": math.inf}
+
+
+def _lift(neighbors: Any, head: Head, n_classes: np.ndarray | None) -> Model:
+    vectors, targets, order = neighbor_data(neighbors)
+    if issparse(vectors):
+        raise UnsupportedEstimatorError(
+            f"{type(neighbors).__name__}: stored sparse rows cannot be represented; fit on dense "
+            "rows."
+        )
+    if callable(neighbors.weights):
+        raise UnsupportedEstimatorError(
+            f"{type(neighbors).__name__}: weights must be 'uniform' or 'distance'; a callable "
+            "cannot be represented."
+        )
+    targets = targets.reshape(len(vectors), -1)
+    if n_classes is not None:
+        targets = targets.astype(smallest_unsigned(int(n_classes.max()) - 1))
+    if order is not None:
+        vectors, targets = vectors[order], targets[order]
+    return Model(
+        input=input_spec(neighbors),
+        chain=Chain(
+            transforms=(),
+            predictor=Prototypes(
+                vectors=vectors,
+                targets=targets,
+                n_neighbors=int(neighbors.n_neighbors),
+                weights=neighbors.weights,
+                p=_distance_order(neighbors),
+                n_classes=n_classes,
+                leaf_size=int(neighbors.leaf_size),
+                tree=order is not None,
+            ),
+        ),
+        head=head,
+        family=dotted_name(neighbors),
+        params=plain_params(neighbors),
+    )
+
+
+def _distance_order(neighbors: Any) -> float:
+    metric = neighbors.effective_metric_
+    params = neighbors.effective_metric_params_ or {}
+    if metric == "minkowski" and params.get("w") is None:
+        return float(params.get("p", neighbors.p))
+    if metric not in _ORDERS:
+        raise UnsupportedEstimatorError(
+            f"{type(neighbors).__name__}: the metric {metric!r} cannot be represented; supported "
+            f"are minkowski without weights, {', '.join(_ORDERS)}."
+        )
+    return _ORDERS[metric]
+
+
+def _lift_classifier(neighbors: Any) -> Model:
+    several = isinstance(neighbors.classes_, list)
+    classes = neighbors.classes_ if several else [neighbors.classes_]
+    targets = tuple(labels_of(c) for c in classes)
+    return _lift(neighbors, Shares(targets=targets), np.array([len(t) for t in targets], np.uint32))
+
+
+def _lift_regressor(neighbors: Any) -> Model:
+    _, targets, _ = neighbor_data(neighbors)
+    several = targets.ndim == 2
+    n_outputs = targets.shape[1] if several else 1
+    return _lift(neighbors, Numbers(n_outputs=n_outputs, ravel=not several), None)
+
+
+def _examples(cls: Any) -> Callable[[], Iterable[Any]]:
+    return lambda: (
+        cls(3),
+        cls(4, weights="distance"),
+        cls(3, p=1, algorithm="kd_tree", leaf_size=5),
+        cls(2, algorithm="brute"),
+    )
+
+
+register(
+    Family(
+        dotted_name(KNeighborsClassifier()), _lift_classifier, None, _examples(KNeighborsClassifier)
+    )
+)
+register(
+    Family(
+        dotted_name(KNeighborsRegressor()), _lift_regressor, None, _examples(KNeighborsRegressor)
+    )
+)
