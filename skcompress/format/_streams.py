@@ -9,8 +9,8 @@ from ..exceptions import SkcFormatError
 
 __all__ = ["compress", "decompress", "estimate"]
 
-_SAMPLE = 96 * 1024
-_SAMPLE_PIECES = 6
+_SAMPLE = 192 * 1024
+_SAMPLE_PIECES = 48
 _MAX_WINDOW = 8 * 2**20
 
 # Literal context, position and alignment bits: for text and bytes, for sparse or skewed bytes,
@@ -21,6 +21,7 @@ _SETTINGS = (
     {"lc": 0, "lp": 2, "pb": 2},
     {"lc": 0, "lp": 3, "pb": 3},
 )
+_QUICK = (_SETTINGS[0], _SETTINGS[3])
 
 
 def compress(data: bytes) -> bytes:
@@ -36,7 +37,7 @@ def estimate(data: bytes) -> float:
     sample = _sample(data)
     if not sample:
         return 0.0
-    smallest = min(len(_encode(sample, setting)) for setting in _SETTINGS[:2])
+    smallest = min(len(_encode(sample, setting)) for setting in _QUICK)
     return min(smallest, len(sample)) * len(data) / len(sample)
 
 

@@ -266,12 +266,21 @@ class Sparse(Encoded):
 
 @register("low-rank")
 class LowRank(Encoded):
-    """A matrix as the product of two thin ones: ``left @ right``."""
+    """A matrix as the product of two thin ones: ``left @ right``.
+
+    The factors are plain, or codes as many as their values: a sparse or low-rank factor could be
+    larger than all that describes it.
+    """
 
     left: Array
     right: Array
 
     def check(self) -> None:
+        require(
+            not isinstance(self.left, (Sparse, LowRank))
+            and not isinstance(self.right, (Sparse, LowRank)),
+            "a low-rank factor can be neither sparse nor low-rank itself.",
+        )
         check_finite("left", self.left)
         check_finite("right", self.right)
         left, right = shape_of(self.left), shape_of(self.right)

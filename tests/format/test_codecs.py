@@ -76,7 +76,6 @@ def test_codec_comes_back_bit_for_bit(name, data):
         (np.random.default_rng(0).random(500) < 0.5, "bits"),
         (np.random.default_rng(0).integers(0, 32, 4000).astype(np.uint8), "bits"),
         (np.random.default_rng(0).integers(-8, 8, 4000).astype(np.int64), "bits"),
-        (np.random.default_rng(0).standard_normal(4000), "planes"),
         (np.random.default_rng(0).choice(np.linspace(0, 1, 16), (900, 8)), "table"),
         (np.cumsum(np.random.default_rng(0).integers(0, 300, 4000)).astype(np.int64), "delta"),
         (np.array(["setosa", "versicolor"]), "text"),

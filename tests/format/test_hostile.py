@@ -489,6 +489,31 @@ def test_bomb_behind_lzma_is_refused_before_it_is_unpacked():
     assert isinstance(outcome(data, 2**33), ir.Model)
 
 
+@pytest.mark.parametrize(
+    "factor",
+    [
+        {
+            "": "sparse",
+            "data": ["f8", [0]],
+            "indices": ["u1", [0]],
+            "indptr": ["u1", [2], "bits", 0, 0, 0],
+            "n_columns": 2**40,
+        },
+        {
+            "": "low-rank",
+            "left": ["f8", [2**17, 0]],
+            "right": ["f8", [0, 2**17]],
+        },
+    ],
+)
+def test_bomb_in_a_low_rank_factor_is_refused(factor):
+    """Such an array is small, what it stands for is not."""
+    data = forge("vectors", (*PREDICTOR, "coef", "right"), factor)
+    result, peak = peak_of(data, LIMIT)
+    assert isinstance(result, skc.SkcFormatError)
+    assert peak < 2**22
+
+
 def test_header_bomb_is_refused():
     text = b'{"m":' + b"[" + b"0," * 2**23 + b"0]" + b',"s":[0]}'
     result, peak = peak_of(put_together(text, b""), 2**24)
