@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import skcompress as skc
 from skcompress import ir
 from skcompress.format._dictionary import DICTIONARY
-from skcompress.format._model import decode_model, encode_model
+from skcompress.format._model import encode_model
 from skcompress.format._streams import decompress
 
 LIMIT = 2**26
@@ -101,14 +101,14 @@ def data_start():
 def outcome(data, limit=LIMIT):
     """A model or `SkcFormatError`; anything else is raised and fails the test."""
     try:
-        return decode_model(bytes(data), limit)
+        return skc.loads(data, max_memory=limit).ir
     except skc.SkcFormatError as error:
         return error
 
 
 def refuse(data, match, limit=LIMIT):
     with pytest.raises(skc.SkcFormatError, match=match):
-        decode_model(bytes(data), limit)
+        skc.loads(data, max_memory=limit)
 
 
 def forge(name, path, value):
