@@ -11,11 +11,29 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
+from sklearn.base import _fit_context as fit_context
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.impute import MissingIndicator
 from sklearn.neighbors import KDTree
 from sklearn.preprocessing import LabelBinarizer, StandardScaler
 from sklearn.tree._tree import NODE_DTYPE, Tree
+from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
+from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
+
+# ---------------------------------------------------------------- the contract of an estimator
+
+# Private by name only: extensions of scikit-learn are written with them.
+__all__ = [
+    "HasMethods",
+    "Interval",
+    "StrOptions",
+    "fit_context",
+    "routing_enabled",
+    "safe_indexing",
+    "validate_params",
+]
+
 
 # ---------------------------------------------------------------- transformers, text and networks
 
@@ -283,7 +301,7 @@ def set_ridge_classes(ridge: Any, classes: np.ndarray) -> None:
 
 
 def neighbor_data(neighbors: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
-    """Stored rows, targets, and the rows' order in the k-d tree; None where there is no such tree."""
+    """Stored rows, targets, and the order of the rows in the k-d tree; None without such a tree."""
     tree = neighbors._tree
     order = tree.get_arrays()[1] if isinstance(tree, KDTree) else None
     return neighbors._fit_X, np.asarray(neighbors._y), order

@@ -104,9 +104,12 @@ class Shares(Head):
     ----------
     targets : tuple of Labels
         Classes of each target.
+    clip : bool
+        The raw output may stray below zero: it is cut there and divided by its sum.
     """
 
     targets: tuple[Labels, ...]
+    clip: bool = False
 
     def check(self) -> None:
         require(

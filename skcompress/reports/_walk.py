@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -131,7 +131,7 @@ class _Walk:
 
 
 def _part_of(
-    item: Any, name: str, value: Any, inherited: Part | None, parameters: Sequence[str]
+    item: Any, name: str, value: Any, inherited: Part | None, parameters: Container[str]
 ) -> Part | None:
     """What an attribute is called: by its class, by its name, as what it lies in, or as itself."""
     known = BY_CLASS.get((_dotted(item), name)) or BY_NAME.get(name)
@@ -146,8 +146,10 @@ def _part_of(
     return SCALARS if isinstance(value, _PLAIN) else (name, True)
 
 
-def _parameters(item: Any) -> Sequence[str]:
-    names = getattr(item, "_get_param_names", None)
+def _parameters(item: Any) -> Container[str]:
+    """The names of an estimator's constructor parameters."""
+    # Metadata requests have a method of that name too, for another purpose.
+    names = getattr(item, "_get_param_names", None) if hasattr(item, "get_params") else None
     return tuple(names()) if callable(names) else ()
 
 

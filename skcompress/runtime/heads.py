@@ -99,7 +99,7 @@ def _shares(head: Shares) -> Answers:
     parts = [slice(end - len(t), end) for end, t in zip(ends, head.targets, strict=True)]
 
     def predict_proba(raw: np.ndarray) -> Any:
-        shares = [raw[:, part] for part in parts]
+        shares = [_clipped(raw[:, part]) if head.clip else raw[:, part] for part in parts]
         return shares[0] if len(shares) == 1 else shares
 
     def predict(raw: np.ndarray) -> np.ndarray:
@@ -116,6 +116,12 @@ def _shares(head: Shares) -> Answers:
         return out
 
     return {"predict": predict, "predict_proba": predict_proba}
+
+
+def _clipped(shares: np.ndarray) -> np.ndarray:
+    cut = np.maximum(shares, 0.0)
+    total = cut.sum(axis=1, keepdims=True)
+    return np.where(total > 0, cut / np.where(total > 0, total, 1.0), 1.0 / shares.shape[1])
 
 
 @answers(ClassScores)

@@ -1,0 +1,176 @@
+"""Lift, run a recipe, measure: the one way from a fitted estimator to a `CompactModel`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import check_scoring
+from sklearn.utils import check_random_state
+
+from ..families import lift
+from ..families._sklearn_internals import safe_indexing
+from ..format import dumps
+from ..ir import Ledger, Model, SizeReport, Sizes
+from ..passes import Context, Data, DropNotes, Score, run
+from ..recipes import Recipe
+from ..reports import size_report
+from ..runtime import CompactModel
+from ._progress import progress
+
+__all__ = ["Job", "compress_fitted", "hold_out", "make_score", "seed_of"]
+
+HELD_OUT_SHARE = 0.2
+_LEAST_ROWS = 20
+_LZMA_LIMIT = 5_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """All that compression takes besides the model.
+
+    Attributes
+    ----------
+    recipe : callable
+        From the lifted model to its recipe.
+    tolerance : float or None
+        Score that may be lost on the held-out rows; None: nothing is judged.
+    refit, held_out : Data or None
+        Rows to refit on, rows to judge by.
+    score : callable or None
+        The user's scorer.
+    random_state : int
+        Seed.
+    keep_notes : bool
+        Keep what only `to_sklearn` needs.
+    verbose : int
+        Show progress.
+    """
+
+    recipe: Callable[[Model], Recipe]
+    tolerance: float | None = None
+    refit: Data | None = None
+    held_out: Data | None = None
+    score: Score | None = None
+    random_state: int = 0
+    keep_notes: bool = False
+    verbose: int = 0
+
+
+def compress_fitted(estimator: Any, job: Job) -> CompactModel:
+    """Compress a fitted estimator; it is not changed.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+    job : Job
+        What is to be done.
+
+    Returns
+    -------
+    CompactModel
+        With its size report.
+    """
+    original = lift(estimator)
+    with progress(job.verbose) as listener:
+        context = Context(
+            original=original,
+            refit=job.refit,
+            held_out=job.held_out,
+            tolerance=job.tolerance,
+            score=job.score,
+            random_state=job.random_state,
+            progress=listener,
+        )
+        recipe = job.recipe(original)
+        model, ledger = run(recipe, original, context)
+        if not job.keep_notes:
+            model, last = run((DropNotes(),), model, context)
+            ledger = Ledger((*ledger, *last))
+    before = _sizes_before(estimator)
+    after = size_report(CompactModel(model))
+    return CompactModel(model, size_report=SizeReport(before=before, after=after, ledger=ledger))
+
+
+def _sizes_before(estimator: Any) -> Sizes:
+    sizes = size_report(estimator, lzma=False)
+    # LZMA takes seconds a megabyte: on large models nobody waits for it unasked.
+    return size_report(estimator) if sizes.disk_bytes <= _LZMA_LIMIT else sizes
+
+
+def file_bytes(model: CompactModel) -> int:
+    """Length of the model's file."""
+    return len(dumps(model))
+
+
+def hold_out(
+    X: Any, y: Any, sample_weight: Any, random_state: Any, *, stratify: bool
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Indices of the rows to fit on and of a seeded fifth to judge by.
+
+    Parameters
+    ----------
+    X, y, sample_weight : array-like
+        Rows, targets and weights.
+    random_state : int, RandomState or None
+        Seed.
+    stratify : bool
+        Take a fifth of each class, rounded down, so that no class vanishes from either side
+        that could be on it.
+
+    Returns
+    -------
+    tuple of ndarray, or None
+        None where there are too few rows to spare any.
+    """
+    n_rows = int(X.shape[0]) if hasattr(X, "shape") else len(X)
+    if n_rows < _LEAST_ROWS:
+        return None
+    order = check_random_state(random_state).permutation(n_rows)
+    if stratify and y is not None and np.ndim(y) == 1:
+        _, group = np.unique(np.asarray(y), return_inverse=True)
+        grouped = order[np.argsort(group[order], kind="stable")]
+        sizes = np.bincount(group)
+        place = np.arange(n_rows) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        judged = place < np.floor(HELD_OUT_SHARE * np.repeat(sizes, sizes))
+        held, rest = grouped[judged], grouped[~judged]
+    else:
+        count = int(HELD_OUT_SHARE * n_rows)
+        held, rest = order[:count], order[count:]
+    return (np.sort(rest), np.sort(held)) if held.size else None
+
+
+def take(X: Any, rows: np.ndarray) -> Any:
+    """Some rows of whatever scikit-learn takes; None stays None."""
+    return None if X is None else safe_indexing(X, rows)
+
+
+def make_score(estimator: Any, scoring: Any) -> Score | None:
+    """The scorer behind a `scoring` parameter; None for the default.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What is going to be scored.
+    scoring : str, callable or None
+        As in `cross_validate`.
+    """
+    if scoring is None:
+        return None
+    scorer = check_scoring(estimator, scoring=scoring)
+
+    def score(model: CompactModel, X: Any, y: Any, sample_weight: Any) -> float:
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return float(scorer(model, X, y, **weights))
+
+    return score
+
+
+def seed_of(random_state: Any) -> int:
+    """One integer seed from a `random_state` parameter, which is drawn from only once."""
+    if random_state is None or isinstance(random_state, np.random.RandomState):
+        return int(check_random_state(random_state).randint(2**31 - 1))
+    return int(random_state)

@@ -1,0 +1,160 @@
+"""`MLPReducer`: multi-layer perceptrons with fewer weights in fewer bits."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+from ..families._sklearn_internals import Interval, StrOptions
+from ..ir import DenseNetwork, Model, Node
+from ..passes import SCHEMES, FineTuneReport
+from ..recipes import Recipe, mlp_recipe
+from ._base import BaseCompressor
+
+__all__ = ["MLPReducer"]
+
+
+class MLPReducer(BaseCompressor):
+    """Prune, factorize and quantize the weights of a multi-layer perceptron.
+
+    Optimizer state (three quarters of an MLP's pickle), dead and duplicate hidden units always
+    go, and scalers are folded into the first layer where that is exact.
+
+    Parameters
+    ----------
+    estimator : estimator
+        MLPClassifier or MLPRegressor, or a pipeline that ends in one; unfitted, or fitted inside
+        ``FrozenEstimator``.
+    sparsity : float, default=0.0
+        Share of the weights to set to zero, the smallest first; gradually and with fine-tuning
+        if `finetune_epochs` is not 0.
+    n_units : int, float, tuple or None, default=None
+        Number (int) or share (float) of hidden units to keep in each layer, the most important
+        first; a tuple has an entry per hidden layer.
+    rank : int, float or None, default=None
+        Rank of the factors that replace each layer's weights, where that is smaller.
+    n_bits : int or None, default=8
+        Bits a weight, from 2 to 16; None leaves them as they are.
+    scheme : {"affine", "fixed-point", "codebook"}, default="affine"
+        Even steps between the extremes of a unit's weights; integers times a power of two; or
+        the Lloyd-Max table of a layer, which is the best at few bits.
+    finetune_epochs : int, default=0
+        Passes over the rows that `fit` gets, to recover what pruning cost: with labels where
+        there are some, else towards the original's outputs.
+    memory : str, joblib.Memory or None, default=None
+        Where fits of the inner estimator are remembered, so that a grid over these settings fits
+        it once for each fold.
+    keep_notes : bool, default=False
+        Keep what only `to_sklearn` needs, such as constructor parameters.
+    random_state : int, RandomState or None, default=None
+        Seed of fine-tuning.
+    verbose : int, default=0
+        Show progress.
+
+    Attributes
+    ----------
+    model_ : CompactModel
+        The compact model: this is what is served, saved and pickled.
+    size_report_ : SizeReport
+        Bytes before and after, by part, and what was done.
+    finetune_report_ : FineTuneReport
+        Losses, scores and gradient norms of fine-tuning, where there was any.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, for a classifier.
+    n_features_in_ : int
+        Number of input columns.
+    feature_names_in_ : ndarray of str
+        Names of the input columns, where `fit` saw some.
+
+    See Also
+    --------
+    ModelCompressor : Choose all settings by the score on held-out rows.
+
+    Notes
+    -----
+    Pickling a fitted compressor pickles its ``estimator`` parameter too, which holds the original
+    if it is a ``FrozenEstimator``: deploy ``model_``.
+
+    References
+    ----------
+    .. [1] S. Han, H. Mao, W. Dally, "Deep compression", ICLR 2016.
+    .. [2] M. Zhu, S. Gupta, "To prune, or not to prune", ICLR workshop 2018.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.neural_network import MLPClassifier
+    >>> import skcompress as skc
+    >>> X, y = load_digits(return_X_y=True)
+    >>> mlp = MLPClassifier((32,), max_iter=300, random_state=0)
+    >>> small = skc.MLPReducer(mlp, n_bits=5, scheme="codebook").fit(X[:1200] / 16, y[:1200])
+    >>> bool(small.score(X[1200:] / 16, y[1200:]) > 0.89)
+    True
+    >>> bool(small.size_report_.ratio > 20)
+    True
+    """
+
+    _predictors: ClassVar[tuple[type[Node], ...]] = (DenseNetwork,)
+    _takes: ClassVar[str] = "MLPClassifier and MLPRegressor"
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseCompressor._parameter_constraints,
+        "sparsity": [Interval(Real, 0, 1, closed="left")],
+        "n_units": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="neither"),
+            tuple,
+            None,
+        ],
+        "rank": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="neither"),
+            None,
+        ],
+        "n_bits": [Interval(Integral, 2, 16, closed="both"), None],
+        "scheme": [StrOptions(set(SCHEMES))],
+        "finetune_epochs": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        sparsity: float = 0.0,
+        n_units: int | float | tuple[int | float, ...] | None = None,
+        rank: int | float | None = None,
+        n_bits: int | None = 8,
+        scheme: str = "affine",
+        finetune_epochs: int = 0,
+        memory: Any = None,
+        keep_notes: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.sparsity = sparsity
+        self.n_units = n_units
+        self.rank = rank
+        self.n_bits = n_bits
+        self.scheme = scheme
+        self.finetune_epochs = finetune_epochs
+        self.memory = memory
+        self.keep_notes = keep_notes
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _recipe(self, model: Model) -> Recipe:
+        if hasattr(self, "finetune_report_"):
+            del self.finetune_report_
+        return mlp_recipe(
+            sparsity=self.sparsity,
+            n_units=self.n_units,
+            rank=self.rank,
+            n_bits=self.n_bits,
+            scheme=self.scheme,
+            finetune_epochs=self.finetune_epochs,
+            record=self._record,
+        )
+
+    def _record(self, report: FineTuneReport) -> None:
+        self.finetune_report_ = report

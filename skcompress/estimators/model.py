@@ -1,0 +1,342 @@
+"""`ModelCompressor` and `compress`: any supported model, by level."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import is_classifier
+
+from ..exceptions import BudgetError
+from ..families import lower
+from ..families._sklearn_internals import Interval, StrOptions, validate_params
+from ..ir import Model
+from ..passes import Data
+from ..recipes import LEVELS, Recipe, level_recipe
+from ..runtime import CompactModel
+from ._base import BaseCompressor
+from ._compress import Job, compress_fitted, file_bytes, hold_out, make_score, seed_of, take
+
+__all__ = ["ModelCompressor", "compress", "to_sklearn"]
+
+_SETTINGS: dict[str, list[Any]] = {
+    "level": [StrOptions(set(LEVELS))],
+    "tolerance": [Interval(Real, 0, None, closed="left"), None],
+    "max_bytes": [Interval(Integral, 1, None, closed="left"), None],
+    "scoring": [str, callable, None],
+}
+
+
+class ModelCompressor(BaseCompressor):
+    """Compress any supported model, or a pipeline that ends in one, by level.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Unfitted, or fitted inside ``FrozenEstimator``.
+    level : {"lossless", "safe", "balanced", "tiny"}, default="balanced"
+        How much of the score on held-out rows may be lost: nothing, 0.001, 0.005 or 0.02.
+        "lossless" predicts identically and needs no held-out rows.
+    tolerance : float or None, default=None
+        Overrides what the level allows, in units of `scoring`.
+    max_bytes : int or None, default=None
+        Largest file. Where the level's result is larger, stronger levels are tried.
+    scoring : str, callable or None, default=None
+        The score; None: accuracy or R².
+    memory : str, joblib.Memory or None, default=None
+        Where fits of the inner estimator are remembered, so that a grid over these settings fits
+        it once for each fold.
+    keep_notes : bool, default=False
+        Keep what only `to_sklearn` needs.
+    random_state : int, RandomState or None, default=None
+        Seed of the held-out rows.
+    verbose : int, default=0
+        Show progress.
+
+    Attributes
+    ----------
+    model_ : CompactModel
+        The compact model: this is what is served, saved and pickled.
+    size_report_ : SizeReport
+        Bytes before and after, by part, and what was done.
+    classes_ : ndarray of shape (n_classes,), or list of ndarray
+        Class labels, for a classifier.
+    n_features_in_ : int
+        Number of input columns.
+    feature_names_in_ : ndarray of str
+        Names of the input columns, where `fit` saw some.
+
+    See Also
+    --------
+    compress : The same for a fitted model, in one call.
+    SVMQuantizer : Settings for kernel and linear machines.
+    TreePruner : Settings for trees and forests.
+    MLPReducer : Settings for multi-layer perceptrons.
+
+    Notes
+    -----
+    Pickling a fitted compressor pickles its ``estimator`` parameter too, which holds the original
+    if it is a ``FrozenEstimator``: deploy ``model_``.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn.svm import SVC
+    >>> import skcompress as skc
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> pipeline = make_pipeline(StandardScaler(), SVC())
+    >>> small = skc.ModelCompressor(pipeline, random_state=0).fit(X[:400], y[:400])
+    >>> bool(small.score(X[400:], y[400:]) > 0.95)
+    True
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseCompressor._parameter_constraints,
+        **_SETTINGS,
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        level: str = "balanced",
+        tolerance: float | None = None,
+        max_bytes: int | None = None,
+        scoring: Any = None,
+        memory: Any = None,
+        keep_notes: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.level = level
+        self.tolerance = tolerance
+        self.max_bytes = max_bytes
+        self.scoring = scoring
+        self.memory = memory
+        self.keep_notes = keep_notes
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _tolerance(self) -> float | None:
+        return _allowed(self.level, self.tolerance, self.max_bytes)
+
+    def _recipe(self, model: Model) -> Recipe:
+        return level_recipe(model, self.level)
+
+    def _compress(self, inner: Any, job: Job) -> CompactModel:
+        return _within_budget(inner, job, self.level, self.tolerance, self.max_bytes)
+
+
+@validate_params(
+    {
+        "model": "no_validation",
+        "X": "no_validation",
+        "y": "no_validation",
+        "X_val": "no_validation",
+        "y_val": "no_validation",
+        "sample_weight": ["array-like", None],
+        **_SETTINGS,
+        "keep_notes": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def compress(
+    model: Any,
+    X: Any = None,
+    y: Any = None,
+    *,
+    X_val: Any = None,
+    y_val: Any = None,
+    sample_weight: Any = None,
+    level: str = "balanced",
+    tolerance: float | None = None,
+    max_bytes: int | None = None,
+    scoring: Any = None,
+    keep_notes: bool = False,
+    random_state: Any = None,
+    verbose: int = 0,
+) -> CompactModel:
+    """Compress a fitted model or pipeline; it is not changed.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted.
+    X : array-like of shape (n_samples, n_features), optional
+        Rows to refit coefficients on. Without `X_val` a seeded fifth of them judges instead, so
+        they should not be the rows that the model was fitted on: a forest is right on all of
+        those. Without any rows only what needs none is done, and the report says so.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), optional
+        Their targets; without them the original's predictions stand in.
+    X_val, y_val : array-like, optional
+        Rows that judge what may be done, never refitted on.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the rows of X.
+    level : {"lossless", "safe", "balanced", "tiny"}, default="balanced"
+        How much of the score on held-out rows may be lost: nothing, 0.001, 0.005 or 0.02.
+    tolerance : float, optional
+        Overrides what the level allows, in units of `scoring`.
+    max_bytes : int, optional
+        Largest file. Where the level's result is larger, stronger levels are tried.
+    scoring : str or callable, optional
+        The score; by default accuracy or R².
+    keep_notes : bool, default=False
+        Keep what only `to_sklearn` needs.
+    random_state : int, RandomState or None, default=None
+        Seed of the held-out rows.
+    verbose : int, default=0
+        Show progress.
+
+    Returns
+    -------
+    CompactModel
+        What is served, pickled and written to disk; its ``size_report_`` tells what was done.
+
+    Raises
+    ------
+    NotFittedError
+        If the model is not fitted.
+    UnsupportedEstimatorError
+        If the model, or a step of the pipeline, is not supported.
+    BudgetError
+        If `max_bytes` cannot be met.
+
+    See Also
+    --------
+    ModelCompressor : The same as an estimator, for pipelines and grid search.
+    dump : Write the result to a file without pickle.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> import skcompress as skc
+    >>> X, y = load_digits(return_X_y=True)
+    >>> forest = RandomForestClassifier(50, random_state=0).fit(X[:1000], y[:1000])
+    >>> small = skc.compress(forest, X_val=X[1000:1400], y_val=y[1000:1400])
+    >>> bool(small.score(X[1400:], y[1400:]) > forest.score(X[1400:], y[1400:]) - 0.02)
+    True
+    >>> bool(small.size_report_.ratio > 10)
+    True
+    """
+    weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    seed = seed_of(random_state)
+    allowed = _allowed(level, tolerance, max_bytes)
+    refit = None if X is None else Data(X, y, weight)
+    held_out = None if X_val is None else Data(X_val, y_val)
+    if held_out is None and refit is not None and allowed is not None:
+        parts = hold_out(X, y, weight, seed, stratify=is_classifier(model))
+        if parts is not None:
+            refit, held_out = (Data(take(X, p), take(y, p), take(weight, p)) for p in parts)
+    job = Job(
+        recipe=lambda lifted: level_recipe(lifted, level),
+        tolerance=allowed,
+        refit=refit,
+        held_out=held_out,
+        score=make_score(model, scoring),
+        random_state=seed,
+        keep_notes=keep_notes,
+        verbose=int(verbose),
+    )
+    return _within_budget(model, job, level, tolerance, max_bytes)
+
+
+def to_sklearn(model: CompactModel, *, allow_missing: bool = False) -> Any:
+    """Turn a compact model back into a genuine scikit-learn estimator.
+
+    Parameters
+    ----------
+    model : CompactModel
+        What `compress`, `load` or a compressor's ``model_`` gave.
+    allow_missing : bool, default=False
+        Go ahead where the model lacks what only training left behind (impurities, sample
+        counts); the attributes that no longer mean anything are listed in the estimator's
+        ``skcompress_missing_``.
+
+    Returns
+    -------
+    estimator
+        A fitted estimator of the class that the model came from; quantized parameters are
+        decoded. A pipeline where transforms come before it.
+
+    Raises
+    ------
+    UnsupportedEstimatorError
+        If no scikit-learn class can hold the model, or it lacks notes and `allow_missing` is
+        false.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from sklearn.tree import DecisionTreeClassifier, export_text
+    >>> import skcompress as skc
+    >>> X, y = load_iris(return_X_y=True)
+    >>> tree = DecisionTreeClassifier(random_state=0).fit(X, y)
+    >>> pruner = skc.TreePruner(FrozenEstimator(tree), ccp_alpha=0.02, keep_notes=True)
+    >>> pruner = pruner.fit(X, y)
+    >>> print(export_text(skc.to_sklearn(pruner.model_)))
+    |--- feature_3 <= 0.80
+    |   |--- class: 0
+    |--- feature_3 >  0.80
+    |   |--- feature_3 <= 1.75
+    |   |   |--- class: 1
+    |   |--- feature_3 >  1.75
+    |   |   |--- class: 2
+    <BLANKLINE>
+    """
+    if not isinstance(model, CompactModel):
+        raise TypeError(
+            f"to_sklearn takes a CompactModel; got {type(model).__name__}. "
+            "Pass the model_ of a fitted compressor."
+        )
+    return lower(model.ir, allow_missing=allow_missing)
+
+
+def _allowed(level: str, tolerance: float | None, max_bytes: int | None) -> float | None:
+    """What may be lost; None at `lossless`, which has nothing to judge."""
+    if tolerance is not None:
+        return tolerance
+    return None if level == "lossless" and max_bytes is None else LEVELS[level]
+
+
+def _stronger(level: str) -> Iterator[str]:
+    names = list(LEVELS)
+    yield from names[names.index(level) :]
+
+
+def _within_budget(
+    inner: Any, job: Job, level: str, tolerance: float | None, max_bytes: int | None
+) -> CompactModel:
+    """Compress at the level, and at stronger ones while the file is too large."""
+    sizes: dict[str, int] = {}
+    for candidate in _stronger(level):
+        allowed = LEVELS[candidate] if tolerance is None else tolerance
+        step = dataclasses.replace(
+            job,
+            recipe=job.recipe if candidate == level else _recipe_of(candidate),
+            tolerance=allowed if job.tolerance is not None else None,
+        )
+        compact = compress_fitted(inner, step)
+        if max_bytes is None:
+            return compact
+        sizes[candidate] = file_bytes(compact)
+        if sizes[candidate] <= max_bytes:
+            return compact
+    closest = min(sizes, key=lambda name: sizes[name])
+    raise BudgetError(
+        f"No level fits into {max_bytes} bytes: the closest is {closest!r} with "
+        f"{sizes[closest]} bytes. Allow more bytes, or pass a larger tolerance."
+    )
+
+
+def _recipe_of(level: str) -> Any:
+    return lambda lifted: level_recipe(lifted, level)

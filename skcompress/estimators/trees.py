@@ -1,0 +1,153 @@
+"""`TreePruner`: trees and forests pruned after the fit."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+from ..families._sklearn_internals import Interval, StrOptions
+from ..ir import Model, Node, TreeEnsemble
+from ..recipes import Recipe, tree_recipe
+from ._base import BaseCompressor
+
+__all__ = ["TreePruner"]
+
+
+class TreePruner(BaseCompressor):
+    """Prune a fitted tree, or all trees of a forest, by cost-complexity, and compact what is left.
+
+    The weakest links are cut as scikit-learn's ``ccp_alpha`` cuts them at fit time, but from a
+    model that is fitted already, and with the whole path of alphas to choose from.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A tree, a forest, or a pipeline that ends in one; unfitted, or fitted inside
+        ``FrozenEstimator``. Gradient boosting is taken too: its leaf values and thresholds can
+        be quantized and late stages dropped, but its trees hold no impurities to prune by.
+    ccp_alpha : float or "auto", default="auto"
+        Complexity parameter; "auto" takes the largest on the path whose score on held-out rows
+        is within `tolerance` of the unpruned model's; 0 prunes nothing.
+    n_trees : int, float or None, default=None
+        Number or share of trees to keep.
+    threshold_bits : int or None, default=None
+        Let each feature have at most ``2 ** threshold_bits`` different thresholds.
+    value_bits : int or None, default=None
+        Bits a leaf value.
+    refine : bool, default=False
+        Refit all leaf values together after pruning, on the rows that `fit` gets.
+    tolerance : float, default=0.005
+        Score that ``ccp_alpha="auto"`` may lose on the held-out rows, with one standard error of
+        the difference to spare.
+    scoring : str, callable or None, default=None
+        The score; None: accuracy or R².
+    memory : str, joblib.Memory or None, default=None
+        Where fits of the inner estimator are remembered, so that a grid over these settings fits
+        it once for each fold.
+    keep_notes : bool, default=False
+        Keep impurities and sample counts, which `to_sklearn` needs for a complete tree.
+    random_state : int, RandomState or None, default=None
+        Seed of the held-out rows.
+    verbose : int, default=0
+        Show progress.
+
+    Attributes
+    ----------
+    model_ : CompactModel
+        The compact model: this is what is served, saved and pickled.
+    size_report_ : SizeReport
+        Bytes before and after, by part, and what was done.
+    classes_ : ndarray of shape (n_classes,), or list of ndarray
+        Class labels, for a classifier.
+    n_features_in_ : int
+        Number of input columns.
+    feature_names_in_ : ndarray of str
+        Names of the input columns, where `fit` saw some.
+
+    See Also
+    --------
+    ModelCompressor : Choose all settings by the score on held-out rows.
+
+    Notes
+    -----
+    Pickling a fitted compressor pickles its ``estimator`` parameter too, which holds the original
+    if it is a ``FrozenEstimator``: deploy ``model_``.
+
+    References
+    ----------
+    .. [1] L. Breiman, J. Friedman, R. Olshen, C. Stone, "Classification and Regression Trees",
+       Wadsworth, 1984.
+    .. [2] S. Ren, X. Cao, Y. Wei, J. Sun, "Global refinement of random forest", CVPR 2015.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> import skcompress as skc
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> forest = RandomForestClassifier(50, random_state=0)
+    >>> small = skc.TreePruner(forest, ccp_alpha=0.002, random_state=0).fit(X[:400], y[:400])
+    >>> bool(small.score(X[400:], y[400:]) > 0.93)
+    True
+    >>> bool(small.size_report_.ratio > 20)
+    True
+    """
+
+    _predictors: ClassVar[tuple[type[Node], ...]] = (TreeEnsemble,)
+    _takes: ClassVar[str] = "trees and ensembles of trees"
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **BaseCompressor._parameter_constraints,
+        "ccp_alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "n_trees": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="neither"),
+            None,
+        ],
+        "threshold_bits": [Interval(Integral, 2, 16, closed="both"), None],
+        "value_bits": [Interval(Integral, 2, 16, closed="both"), None],
+        "refine": ["boolean"],
+        "tolerance": [Interval(Real, 0, None, closed="left")],
+        "scoring": [str, callable, None],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        ccp_alpha: float | str = "auto",
+        n_trees: int | float | None = None,
+        threshold_bits: int | None = None,
+        value_bits: int | None = None,
+        refine: bool = False,
+        tolerance: float = 0.005,
+        scoring: Any = None,
+        memory: Any = None,
+        keep_notes: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.ccp_alpha = ccp_alpha
+        self.n_trees = n_trees
+        self.threshold_bits = threshold_bits
+        self.value_bits = value_bits
+        self.refine = refine
+        self.tolerance = tolerance
+        self.scoring = scoring
+        self.memory = memory
+        self.keep_notes = keep_notes
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _tolerance(self) -> float | None:
+        return self.tolerance if self.ccp_alpha == "auto" else None
+
+    def _recipe(self, model: Model) -> Recipe:
+        return tree_recipe(
+            ccp_alpha=self.ccp_alpha,
+            n_trees=self.n_trees,
+            threshold_bits=self.threshold_bits,
+            value_bits=self.value_bits,
+            refine=self.refine,
+        )

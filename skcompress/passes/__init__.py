@@ -1,0 +1,51 @@
+"""From a model to a smaller one: each pass is a frozen dataclass with the one verb ``apply``."""
+
+from ._base import Pass, SkipPass, run
+from ._context import Context, Data, Score
+from .ccp import CostComplexity
+from .choose import Strongest
+from .dual import RefitDual
+from .ensemble import SelectTrees
+from .finetune import FineTune, FineTuneReport, GradualPrune
+from .fold import FoldScalers
+from .leaves import QuantizeLeaves, QuantizeThresholds, RefineLeaves
+from .lowrank import LowRankLayers
+from .notes import DropNotes
+from .parameters import QuantizeCoefficients, QuantizeVectors, QuantizeWeights
+from .quantize import SCHEMES, quantize
+from .sparsify import PruneWeights
+from .storage import SparseStorage
+from .units import KeepUnits, RemoveDeadUnits
+from .vectors import KeepVectors
+
+__all__ = [
+    "SCHEMES",
+    "Context",
+    "CostComplexity",
+    "Data",
+    "DropNotes",
+    "FineTune",
+    "FineTuneReport",
+    "FoldScalers",
+    "GradualPrune",
+    "KeepUnits",
+    "KeepVectors",
+    "LowRankLayers",
+    "Pass",
+    "PruneWeights",
+    "QuantizeCoefficients",
+    "QuantizeLeaves",
+    "QuantizeThresholds",
+    "QuantizeVectors",
+    "QuantizeWeights",
+    "RefineLeaves",
+    "RefitDual",
+    "RemoveDeadUnits",
+    "Score",
+    "SelectTrees",
+    "SkipPass",
+    "SparseStorage",
+    "Strongest",
+    "quantize",
+    "run",
+]

@@ -1,0 +1,211 @@
+"""What a pass may look at: rows to refit on, held-out rows to judge by, the original model."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..ir import Model
+from ..runtime import CompactModel
+from ..runtime._inputs import check_rows
+from ..runtime._registry import compile_node
+
+__all__ = ["Context", "Data", "Score"]
+
+Score = Callable[[CompactModel, Any, Any, Any], float]
+"""``score(model, X, y, sample_weight)``, greater is better."""
+
+_BLOCKS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Some rows, with targets and weights where there are any.
+
+    Attributes
+    ----------
+    X : array-like, CSR-like or list of str
+        Rows as the user passed them.
+    y : array-like or None
+        Targets.
+    sample_weight : ndarray of shape (n_rows,), or None
+        Weights.
+    """
+
+    X: Any
+    y: Any = None
+    sample_weight: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return int(self.X.shape[0]) if hasattr(self.X, "shape") else len(self.X)
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """What passes have besides the model.
+
+    Attributes
+    ----------
+    original : Model
+        The model before any pass, which refits imitate where there are no labels.
+    refit : Data or None
+        Rows that coefficients may be refitted on: training rows, or any others.
+    held_out : Data or None
+        Rows that the model was not fitted on; they judge, and are never fitted to.
+    tolerance : float or None
+        Score that may be lost on the held-out rows; None: nothing is judged.
+    score : callable or None
+        A scorer of the user's; None: accuracy or R².
+    random_state : int
+        Seed of everything random.
+    progress : callable or None
+        ``progress(step, done, total)`` is called now and then during long work.
+    """
+
+    original: Model
+    refit: Data | None = None
+    held_out: Data | None = None
+    tolerance: float | None = None
+    score: Score | None = None
+    random_state: int = 0
+    progress: Callable[[str, int, int], None] | None = None
+
+    def generator(self) -> np.random.Generator:
+        """A fresh random generator; the same numbers for every pass that asks."""
+        return np.random.default_rng(self.random_state)
+
+    @property
+    def judges(self) -> bool:
+        """Whether there are rows and a tolerance to judge by."""
+        return self.held_out is not None and self.tolerance is not None
+
+    def report_progress(self, step: str, done: int, total: int) -> None:
+        """Tell whoever listens how far a long step has come."""
+        if self.progress is not None:
+            self.progress(step, done, total)
+
+    @functools.cached_property
+    def targets(self) -> Any:
+        """Targets of the held-out rows: the labels, or what the original answers."""
+        assert self.held_out is not None
+        if self.held_out.y is not None:
+            return np.asarray(self.held_out.y)
+        return CompactModel(self.original).predict(self.held_out.X)
+
+    @functools.cached_property
+    def _baseline(self) -> tuple[float, np.ndarray]:
+        return self._measure(self.original)
+
+    @property
+    def baseline(self) -> float | None:
+        """The original's score on the held-out rows."""
+        return None if self.held_out is None else self._baseline[0]
+
+    def score_of(self, model: Model) -> float | None:
+        """A model's score on the held-out rows; None where there are none."""
+        return None if self.held_out is None else self._measure(model)[0]
+
+    def acceptable(self, model: Model, tolerance: float | None = None) -> bool:
+        """Whether a model loses no more than `tolerance` on the held-out rows.
+
+        The loss is an estimate from finitely many rows, and the strongest of many candidates is
+        the luckiest one too; so one standard error of the paired difference is added to it.
+        """
+        return self._accept(lambda: self._measure(model), tolerance)
+
+    def acceptable_raw(self, model: Model, raw: np.ndarray) -> bool:
+        """The same for raw outputs on the held-out rows that a pass worked out by itself.
+
+        A pass that follows a whole path need not evaluate a model for every point of it. With a
+        scorer of the user's the outputs are replayed to it.
+        """
+        return self._accept(lambda: self._measure(model, raw), None)
+
+    def _accept(
+        self, measure: Callable[[], tuple[float, np.ndarray]], tolerance: float | None
+    ) -> bool:
+        allowed = self.tolerance if tolerance is None else tolerance
+        if self.held_out is None or allowed is None:
+            return True
+        base, base_parts = self._baseline
+        score, parts = measure()
+        differences = base_parts - parts
+        error = differences.std() / np.sqrt(differences.size) if differences.size > 1 else 0.0
+        return bool(base - score + error <= allowed + 1e-12)
+
+    def _measure(self, model: Model, raw: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+        """The score, and contributions to it whose mean it is (up to a constant)."""
+        assert self.held_out is not None
+        data = self.held_out
+        compact = CompactModel(model) if raw is None else Replay(model, raw)
+        if self.score is not None:
+            total = float(self.score(compact, data.X, self.targets, data.sample_weight))
+            return total, self._block_scores(compact)
+        predicted = compact.predict(data.X)
+        truth = self.targets.reshape(predicted.shape)
+        weight = np.ones(len(data)) if data.sample_weight is None else data.sample_weight
+        share = weight / weight.mean()
+        if model.head.labels:
+            right = predicted == truth
+            parts = share * (right if right.ndim == 1 else right.all(axis=1))
+            return float(parts.mean()), parts
+        truth, predicted = truth.reshape(len(data), -1), predicted.reshape(len(data), -1)
+        spread = np.average(
+            (truth - np.average(truth, axis=0, weights=weight)) ** 2, axis=0, weights=weight
+        )
+        losses = (truth - predicted) ** 2 / np.where(spread == 0, 1.0, spread)
+        parts = 1.0 - share * losses.mean(axis=1)
+        return float(parts.mean()), parts
+
+    def _block_scores(self, compact: Any) -> np.ndarray:
+        """A user's scorer on ten interleaved blocks: its spread tells the standard error."""
+        assert self.held_out is not None
+        assert self.score is not None
+        data, n_rows = self.held_out, len(self.held_out)
+        if n_rows < 20 * _BLOCKS:
+            return np.zeros(1)
+        scores = []
+        for start in range(_BLOCKS):
+            rows = np.arange(start, n_rows, _BLOCKS)
+            weight = None if data.sample_weight is None else data.sample_weight[rows]
+            part = compact.of_rows(rows) if isinstance(compact, Replay) else compact
+            X = take_rows(data.X, rows)
+            scores.append(float(self.score(part, X, self.targets[rows], weight)))
+        return np.asarray(scores)
+
+    def inputs(self, model: Model, data: Data) -> Any:
+        """What the predictor of `model` sees of these rows: checked and transformed."""
+        to_float32 = model.input.float32_range and not model.chain.transforms
+        rows = check_rows(data.X, model.input, to_float32=to_float32)
+        for transform in model.chain.transforms:
+            rows = compile_node(transform)(rows)
+        return rows
+
+
+class Replay(CompactModel):
+    """A model whose raw outputs on certain rows are known already; whatever X is, they come."""
+
+    def __init__(self, ir: Model, raw: np.ndarray) -> None:
+        super().__init__(ir)
+        self._known = raw
+
+    def of_rows(self, rows: np.ndarray) -> Replay:
+        """The same for some of the rows."""
+        return Replay(self.ir, self._known[rows])
+
+    def raw(self, X: Any) -> Any:
+        """The known outputs, whatever X is."""
+        return self._known
+
+
+def take_rows(X: Any, rows: np.ndarray) -> Any:
+    """Some rows of an array, data frame, sparse matrix or list."""
+    if hasattr(X, "iloc"):
+        return X.iloc[rows]
+    if hasattr(X, "shape"):
+        return X[rows]
+    return [X[row] for row in rows]

@@ -1,0 +1,48 @@
+"""Try candidates from the strongest on, and keep the first that the held-out rows accept."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from ..ir import Model
+from ._base import Pass, SkipPass
+from ._context import Context
+
+__all__ = ["Strongest"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Strongest:
+    """The first of several short recipes that costs no more than the tolerance.
+
+    Parameters
+    ----------
+    candidates : tuple of tuple of Pass
+        From the strongest to the weakest.
+    share : float
+        Part of the tolerance that may be used up, so that something is left for what follows.
+    """
+
+    candidates: tuple[tuple[Pass, ...], ...]
+    share: float = 1.0
+    exact: ClassVar[bool] = False
+
+    @property
+    def summary(self) -> str:
+        """How the ledger shows it."""
+        first, last = (" + ".join(map(repr, self.candidates[place])) for place in (0, -1))
+        return f"strongest of {len(self.candidates)}, from {first} to {last}"
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Try the candidates in turn; the model itself if none is accepted."""
+        if context.tolerance is None or not context.judges:
+            raise SkipPass("no held-out rows to choose by")
+        for done, candidate in enumerate(self.candidates):
+            smaller = model
+            for step in candidate:
+                smaller = step.apply(smaller, context)
+            context.report_progress("settings tried", done + 1, len(self.candidates))
+            if context.acceptable(smaller, self.share * context.tolerance):
+                return smaller
+        return model

@@ -1,0 +1,148 @@
+"""Fewer trees."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+
+from ..ir import ClassScores, Model, Numbers, Shares, TreeEnsemble, decode
+from ..runtime import CompactModel
+from ..runtime._rows import as_dense
+from ..runtime.trees import leaf_rows, prepare_walk
+from ._base import SkipPass
+from ._context import Context
+from ._trees import trees_of
+
+__all__ = ["SelectTrees", "keep_trees", "regression_targets"]
+
+
+@dataclasses.dataclass(frozen=True)
+class SelectTrees:
+    """Keep some trees of an averaged forest.
+
+    With rows, trees are added one by one, each time the one that brings the mean closest to the
+    targets in least squares (ensemble selection without replacement, Caruana et al. 2004); their
+    order in the forest is kept. Without rows the first trees stay: a forest's trees are
+    exchangeable.
+
+    Parameters
+    ----------
+    n_trees : int or float
+        Number (int) or share (float) of trees to keep.
+
+    References
+    ----------
+    .. [1] R. Caruana, A. Niculescu-Mizil, G. Crew, A. Ksikes, "Ensemble selection from libraries
+       of models", ICML 2004.
+    """
+
+    n_trees: int | float
+    exact: ClassVar[bool] = False
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Drop trees."""
+        trees = trees_of(model)
+        total = trees.n_trees
+        wanted = self.n_trees if isinstance(self.n_trees, int) else round(self.n_trees * total)
+        count = min(max(int(wanted), 1), total)
+        if count == total:
+            return model
+        if not trees.average:
+            # Boosted trees correct one another in order: a prefix is an earlier stage.
+            stages = count if trees.tree_output is None else count - count % trees.n_outputs
+            return model.with_predictor(keep_trees(trees, np.arange(max(stages, trees.n_outputs))))
+        if context.refit is None:
+            return model.with_predictor(keep_trees(trees, np.arange(count)))
+        rows = as_dense(context.inputs(model, context.refit))
+        reached = leaf_rows(prepare_walk(trees), rows)
+        targets = regression_targets(model, context)
+        chosen = _greedy(decode(trees.values), reached, targets, count, context)
+        return model.with_predictor(keep_trees(trees, np.sort(chosen)))
+
+
+def _greedy(
+    values: np.ndarray, reached: np.ndarray, targets: np.ndarray, count: int, context: Context
+) -> np.ndarray:
+    n_trees = reached.shape[1]
+    # |s + p_t - k y|^2 = |s - k y|^2 + |p_t|^2 + 2 p_t (s - k y): all that a round needs of a
+    # tree is its product with the current gap, so the Gram matrix of the trees tells everything.
+    gram = np.zeros((n_trees, n_trees))
+    with_target = np.zeros(n_trees)
+    for column in range(values.shape[1]):
+        predictions = values[:, column][reached]
+        gram += predictions.T @ predictions
+        with_target += predictions.T @ targets[:, column]
+    norms = np.diag(gram).copy()
+    sums = np.zeros(n_trees)
+    available = np.ones(n_trees, dtype=bool)
+    chosen = []
+    for k in range(1, count + 1):
+        gain = norms + 2 * sums - 2 * k * with_target
+        best = int(np.argmin(np.where(available, gain, np.inf)))
+        chosen.append(best)
+        available[best] = False
+        sums += gram[best]
+        context.report_progress("trees selected", k, count)
+    return np.asarray(chosen)
+
+
+def regression_targets(model: Model, context: Context) -> np.ndarray:
+    """What the raw output should be on the refit rows: one-hot labels, numbers, or the original's.
+
+    Returns
+    -------
+    ndarray of float64, of shape (n_rows, n_outputs)
+        Without labels, the original's probabilities or predictions.
+    """
+    assert context.refit is not None
+    data, head = context.refit, model.head
+    if data.y is None:
+        raw = CompactModel(context.original).raw(data.X)
+        return np.asarray(raw, dtype=np.float64)
+    y = np.asarray(data.y)
+    if isinstance(head, Numbers):
+        return y.astype(np.float64).reshape(len(data), -1)
+    if isinstance(head, Shares):
+        columns = y.reshape(len(data), -1)
+        return np.concatenate(
+            [
+                (columns[:, [place]] == target.classes).astype(np.float64)
+                for place, target in enumerate(head.labels)
+            ],
+            axis=1,
+        )
+    kind = "scores" if isinstance(head, ClassScores) else type(head).__name__
+    raise SkipPass(f"there are no least-squares targets for a head of {kind}")
+
+
+def keep_trees(trees: TreeEnsemble, chosen: np.ndarray) -> TreeEnsemble:
+    """The ensemble of some of the trees, in the order given by rising indices."""
+    mask = np.zeros(trees.n_trees, dtype=bool)
+    mask[chosen] = True
+    nodes = mask[trees.tree_of_node]
+    split, leaf = nodes[trees.internal], nodes[~trees.internal]
+    categories, notes = trees.categories, trees.notes
+    if categories is not None:
+        categories = categories.replace(
+            is_category=categories.is_category[split],
+            left=categories.left[split[categories.is_category]],
+        )
+    if notes is not None:
+        notes = notes.replace(
+            impurity=notes.impurity[nodes],
+            weight=notes.weight[nodes],
+            n_samples=notes.n_samples[nodes],
+            values=notes.values[split],
+        )
+    return trees.replace(
+        internal=trees.internal[nodes],
+        feature=trees.feature[split],
+        threshold=decode(trees.threshold)[split],
+        missing_left=None if trees.missing_left is None else trees.missing_left[split],
+        leaf=trees.leaf[leaf],
+        tree_output=None if trees.tree_output is None else trees.tree_output[mask],
+        categories=categories,
+        notes=notes,
+    )

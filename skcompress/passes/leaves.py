@@ -1,0 +1,185 @@
+"""Fewer leaf values, coarser thresholds, and leaves refitted together."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import LinearOperator, cg
+
+from ..ir import Affine, Model, Shares, TreeEnsemble, decode, smallest_unsigned
+from ..runtime._rows import as_dense
+from ..runtime.trees import leaf_rows, prepare_walk
+from ._base import SkipPass
+from ._context import Context
+from ._trees import distinct_rows, trees_of
+from .ensemble import regression_targets
+from .quantize import lloyd_max
+
+__all__ = ["QuantizeLeaves", "QuantizeThresholds", "RefineLeaves"]
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizeLeaves:
+    """Round leaf values.
+
+    A row of class shares is rounded to multiples of ``1 / (2 ** bits - 1)`` that still add up to
+    one (largest remainders); other values go to a Lloyd-Max table of ``2 ** bits`` entries, each
+    weighted by the leaves that hold it. Rows that become equal are stored once.
+
+    Parameters
+    ----------
+    bits : int
+        Bits a value.
+    """
+
+    bits: int
+    exact: ClassVar[bool] = False
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Round the values of all leaves."""
+        trees = trees_of(model)
+        values = decode(trees.values)
+        if isinstance(model.head, Shares) and not model.head.clip:
+            codes = _round_shares(values, [len(t) for t in model.head.labels], 2**self.bits - 1)
+            codes, leaf = distinct_rows(codes, trees.leaf)
+            scale = np.array([1.0 / (2**self.bits - 1)])
+            rounded = Affine(codes=codes, scale=scale, zero=np.zeros(1), bits=self.bits)
+            return model.with_predictor(trees.replace(values=rounded, leaf=leaf))
+        used = values[trees.leaf]
+        rounded_columns = []
+        for column in used.T:
+            table = lloyd_max(column, 2**self.bits)
+            table = np.unique(table.astype(np.float32)).astype(np.float64)
+            rounded_columns.append(table[np.searchsorted((table[1:] + table[:-1]) / 2, column)])
+        rows = np.stack(rounded_columns, axis=1).astype(np.float32)
+        table, leaf = distinct_rows(rows, np.arange(rows.shape[0]))
+        return model.with_predictor(trees.replace(values=table, leaf=leaf))
+
+
+def _round_shares(values: np.ndarray, sizes: list[int], total: int) -> np.ndarray:
+    """Integers in proportion to each target's shares that add up to `total` exactly."""
+    parts, start = [], 0
+    for size in sizes:
+        shares = values[:, start : start + size]
+        sums = shares.sum(axis=1, keepdims=True)
+        exact = shares / np.where(sums == 0, 1.0, sums) * total
+        whole = np.floor(exact).astype(np.int64)
+        missing = np.where(sums[:, 0] == 0, 0, total - whole.sum(axis=1))
+        rank = np.argsort(np.argsort(whole - exact, axis=1, kind="stable"), axis=1)
+        parts.append(whole + (rank < missing[:, None]))
+        start += size
+    return np.concatenate(parts, axis=1).astype(smallest_unsigned(total))
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizeThresholds:
+    """Move each feature's thresholds to a Lloyd-Max table of ``2 ** bits`` of them.
+
+    Parameters
+    ----------
+    bits : int
+        Bits a threshold.
+    """
+
+    bits: int
+    exact: ClassVar[bool] = False
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Move the thresholds."""
+        trees = trees_of(model)
+        threshold = decode(trees.threshold).copy()
+        numeric = np.isfinite(threshold)
+        if trees.categories is not None:
+            numeric &= ~trees.categories.is_category
+        order = np.flatnonzero(numeric)
+        order = order[np.argsort(trees.feature[order], kind="stable")]
+        for places in np.split(order, np.flatnonzero(np.diff(trees.feature[order])) + 1):
+            if places.size:
+                own = threshold[places].astype(np.float64)
+                table = lloyd_max(own, 2**self.bits)
+                moved = table[np.searchsorted((table[1:] + table[:-1]) / 2, own)]
+                threshold[places] = moved
+        return model.with_predictor(trees.replace(threshold=threshold))
+
+
+@dataclasses.dataclass(frozen=True)
+class RefineLeaves:
+    """Refit the values of all leaves of all trees together, by ridge regression.
+
+    Minimizes the squared error of the summed leaf values on the refit rows plus a penalty on the
+    change, with labels as targets or, where there are none, the original's outputs.
+
+    Parameters
+    ----------
+    ridge : float
+        Penalty on the squared change of a leaf value, in rows: where all trees put the same
+        `ridge` rows into one leaf, that leaf moves half the way.
+    iterations : int
+        Conjugate-gradient steps.
+
+    References
+    ----------
+    .. [1] S. Ren, X. Cao, Y. Wei, J. Sun, "Global refinement of random forest", CVPR 2015.
+    .. [2] S. Buschjäger, K. Morik, "Joint leaf-refinement and ensemble pruning through L1
+       regularization", Data Mining and Knowledge Discovery 37, 2023.
+    """
+
+    ridge: float = 3.0
+    iterations: int = 50
+    exact: ClassVar[bool] = False
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Refit the leaf values."""
+        trees = trees_of(model)
+        if context.refit is None:
+            raise SkipPass("no rows to refit leaf values on")
+        if trees.tree_output is not None:
+            raise SkipPass("leaf values of boosted trees are not refitted")
+        targets = regression_targets(model, context)
+        rows = as_dense(context.inputs(model, context.refit))
+        weight = context.refit.sample_weight
+        refined = _refit(trees, rows, targets, weight, self)
+        values, leaf = distinct_rows(refined, np.arange(refined.shape[0]))
+        # Only the mean over the trees is a probability now, and only nearly so.
+        head = model.head.replace(clip=True) if isinstance(model.head, Shares) else model.head
+        return model.replace(head=head).with_predictor(trees.replace(values=values, leaf=leaf))
+
+
+def _refit(
+    trees: TreeEnsemble,
+    rows: np.ndarray,
+    targets: np.ndarray,
+    weight: np.ndarray | None,
+    settings: RefineLeaves,
+) -> np.ndarray:
+    n_leaves = trees.leaf.size
+    reached = leaf_rows(prepare_walk(trees, np.arange(n_leaves)), rows)
+    n_rows, n_trees = reached.shape
+    share = 1.0 / n_trees if trees.average else 1.0
+    design = csr_array(
+        (
+            np.full(reached.size, share),
+            reached.ravel(),
+            np.arange(0, reached.size + 1, n_trees),
+        ),
+        shape=(n_rows, n_leaves),
+    )
+    old = decode(trees.values)[trees.leaf].astype(np.float64)
+    gap = targets - design @ old
+    if trees.base is not None:
+        gap = gap - trees.base
+    weights = np.ones(n_rows) if weight is None else weight / weight.mean()
+    penalty = settings.ridge * share
+
+    def product(x: np.ndarray) -> np.ndarray:
+        return design.T @ (weights * (design @ x)) + penalty * x
+
+    system = LinearOperator((n_leaves, n_leaves), matvec=product, dtype=np.float64)
+    change = [
+        cg(system, design.T @ (weights * column), maxiter=settings.iterations, rtol=1e-6)[0]
+        for column in gap.T
+    ]
+    return old + np.stack(change, axis=1)

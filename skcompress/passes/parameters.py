@@ -1,0 +1,106 @@
+"""Quantization of what each kind of model holds: vectors, coefficients, weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+
+from ..ir import DenseNetwork, Encoded, KernelExpansion, Layer, LinearMap, Model
+from ._base import SkipPass
+from ._context import Context
+from .quantize import quantize
+
+__all__ = ["QuantizeCoefficients", "QuantizeVectors", "QuantizeWeights"]
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizeVectors:
+    """Quantize support vectors, with a scale or table per column.
+
+    Parameters
+    ----------
+    scheme : {"affine", "fixed-point", "codebook"}
+        How.
+    bits : int
+        Bits a component.
+    """
+
+    scheme: str
+    bits: int
+    exact: ClassVar[bool] = False
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Quantize the vectors of a kernel expansion."""
+        kernel = model.predictor
+        if not isinstance(kernel, KernelExpansion):
+            raise SkipPass("the model has no support vectors")
+        vectors = quantize(kernel.vectors, self.scheme, self.bits, axis=1)
+        return model.with_predictor(kernel.replace(vectors=vectors))
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizeCoefficients:
+    """Quantize dual coefficients on even steps, with a scale per row.
+
+    Parameters
+    ----------
+    bits : int
+        Bits a coefficient.
+    """
+
+    bits: int
+    exact: ClassVar[bool] = False
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Quantize the coefficients of a kernel expansion."""
+        kernel = model.predictor
+        if not isinstance(kernel, KernelExpansion):
+            raise SkipPass("the model has no dual coefficients")
+        coef = quantize(kernel.coef, "affine", self.bits, axis=0)
+        return model.with_predictor(kernel.replace(coef=coef))
+
+
+@dataclasses.dataclass(frozen=True)
+class QuantizeWeights:
+    """Quantize the weights of a linear model (per row) or a network (per unit); round the biases.
+
+    Parameters
+    ----------
+    scheme : {"affine", "fixed-point", "codebook"}
+        How.
+    bits : int
+        Bits a weight.
+    """
+
+    scheme: str
+    bits: int
+    exact: ClassVar[bool] = False
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Quantize the weights."""
+        predictor = model.predictor
+        if isinstance(predictor, LinearMap):
+            coef = quantize(predictor.coef, self.scheme, self.bits, axis=0)
+            intercept = _rounded(predictor.intercept)
+            return model.with_predictor(predictor.replace(coef=coef, intercept=intercept))
+        if isinstance(predictor, DenseNetwork):
+            layers = tuple(self._layer(layer) for layer in predictor.layers)
+            return model.with_predictor(predictor.replace(layers=layers))
+        raise SkipPass("the model has no weights")
+
+    def _layer(self, layer: Layer) -> Layer:
+        bias = layer.bias if isinstance(layer.bias, Encoded) else _rounded(layer.bias)
+        # A codebook per unit would weigh more than the weights: a layer shares one.
+        axis = None if self.scheme == "codebook" else 1
+        return layer.replace(
+            weights=quantize(layer.weights, self.scheme, self.bits, axis), bias=bias
+        )
+
+
+def _rounded(array: np.ndarray) -> np.ndarray:
+    """To float32, unless that overflows."""
+    with np.errstate(over="ignore"):
+        narrow = array.astype(np.float32)
+    return narrow if bool(np.isfinite(narrow).all()) else array

@@ -1,0 +1,199 @@
+"""From parameters and levels to recipes: tuples of passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .ir import DenseNetwork, KernelExpansion, LinearMap, Model, Node, Prototypes, TreeEnsemble
+from .passes import (
+    CostComplexity,
+    FineTune,
+    FineTuneReport,
+    FoldScalers,
+    GradualPrune,
+    KeepUnits,
+    KeepVectors,
+    LowRankLayers,
+    Pass,
+    PruneWeights,
+    QuantizeCoefficients,
+    QuantizeLeaves,
+    QuantizeThresholds,
+    QuantizeVectors,
+    QuantizeWeights,
+    RefineLeaves,
+    RefitDual,
+    RemoveDeadUnits,
+    SelectTrees,
+    SparseStorage,
+    Strongest,
+)
+
+__all__ = [
+    "LEVELS",
+    "Recipe",
+    "level_recipe",
+    "mlp_recipe",
+    "svm_recipe",
+    "tree_recipe",
+]
+
+Recipe = tuple[Pass, ...]
+
+LEVELS = {"lossless": 0.0, "safe": 0.001, "balanced": 0.005, "tiny": 0.02}
+"""Level -> score that may be lost on the held-out rows."""
+
+
+def svm_recipe(
+    predictor: Node,
+    *,
+    n_bits: int | None,
+    coef_bits: int | None,
+    scheme: str,
+    n_vectors: int | float | None,
+    refit: bool,
+) -> Recipe:
+    """What `SVMQuantizer` does to a kernel expansion or a linear map."""
+    if isinstance(predictor, LinearMap):
+        return (FoldScalers(), *((QuantizeWeights(scheme, n_bits),) if n_bits else ()))
+    moved: list[Pass] = []
+    if n_vectors is not None:
+        moved.append(KeepVectors(n_vectors))
+    if n_bits is not None:
+        moved.append(QuantizeVectors(scheme, n_bits))
+    if moved and refit:
+        moved.append(RefitDual())
+    if coef_bits is not None:
+        moved.append(QuantizeCoefficients(coef_bits))
+    return tuple(moved)
+
+
+def tree_recipe(
+    *,
+    ccp_alpha: float | str,
+    n_trees: int | float | None,
+    threshold_bits: int | None,
+    value_bits: int | None,
+    refine: bool,
+) -> Recipe:
+    """What `TreePruner` does."""
+    steps: list[Pass] = []
+    if n_trees is not None:
+        steps.append(SelectTrees(n_trees))
+    if ccp_alpha != 0:
+        steps.append(CostComplexity(ccp_alpha))
+    if refine:
+        steps.append(RefineLeaves())
+    if threshold_bits is not None:
+        steps.append(QuantizeThresholds(threshold_bits))
+    if value_bits is not None:
+        steps.append(QuantizeLeaves(value_bits))
+    return tuple(steps)
+
+
+def mlp_recipe(
+    *,
+    sparsity: float,
+    n_units: int | float | tuple[int | float, ...] | None,
+    rank: int | float | None,
+    n_bits: int | None,
+    scheme: str,
+    finetune_epochs: int,
+    record: Callable[[FineTuneReport], None] | None = None,
+) -> Recipe:
+    """What `MLPReducer` does."""
+    steps: list[Pass] = [RemoveDeadUnits()]
+    if n_units is not None:
+        steps.append(KeepUnits(n_units))
+    if sparsity > 0 and finetune_epochs > 0:
+        steps.append(GradualPrune(sparsity, finetune_epochs, record=record))
+    elif sparsity > 0:
+        steps.append(PruneWeights(sparsity))
+    elif finetune_epochs > 0:
+        steps.append(FineTune(finetune_epochs, record=record))
+    # Training on wants scaled inputs, so scalers are folded after it.
+    steps.append(FoldScalers())
+    if sparsity > 0:
+        # Weights that became zero can leave units without input or output.
+        steps += [RemoveDeadUnits(), SparseStorage()]
+    if rank is not None:
+        steps.append(LowRankLayers(rank))
+    if n_bits is not None:
+        steps.append(QuantizeWeights(scheme, n_bits))
+    return tuple(steps)
+
+
+def level_recipe(model: Model, level: str) -> Recipe:
+    """The recipe that a level names for the family of a model.
+
+    Parameters
+    ----------
+    model : Model
+        The model, as lifted.
+    level : {"lossless", "safe", "balanced", "tiny"}
+        How much may be lost.
+
+    Returns
+    -------
+    tuple of Pass
+        What needs held-out rows is skipped where there are none.
+    """
+    predictor = model.predictor
+    if predictor is None:
+        return ()
+    return _LEVEL_RECIPES[type(predictor)](level)
+
+
+def _tree_level(level: str) -> Recipe:
+    if level == "lossless":
+        return ()
+    leaves = Strongest(tuple((QuantizeLeaves(bits),) for bits in (4, 5, 6, 8, 10, 12)))
+    # `safe` keeps the path of every row, so it rounds leaf values and cuts nothing.
+    return (leaves,) if level == "safe" else (CostComplexity("auto"), leaves)
+
+
+def _kernel_level(level: str) -> Recipe:
+    if level == "lossless":
+        return ()
+    vectors = Strongest(
+        tuple(
+            (QuantizeVectors("codebook" if bits <= 8 else "affine", bits), RefitDual())
+            for bits in (2, 3, 4, 5, 6, 8, 10, 12, 16)
+        )
+    )
+    coefficients = Strongest(tuple((QuantizeCoefficients(bits),) for bits in (6, 8, 10, 12, 16)))
+    if level != "tiny":
+        return (vectors, coefficients)
+    fewer = Strongest(
+        tuple((KeepVectors(share), RefitDual()) for share in (0.1, 0.2, 0.3, 0.45, 0.6, 0.8)),
+        share=0.7,
+    )
+    return (fewer, vectors, coefficients)
+
+
+def _network_level(level: str) -> Recipe:
+    exact = (FoldScalers(), RemoveDeadUnits())
+    if level == "lossless":
+        return (*exact, SparseStorage())
+    shares = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
+    sparse = Strongest(tuple((PruneWeights(share),) for share in shares), share=0.5)
+    bits = Strongest(tuple((QuantizeWeights("codebook", bits),) for bits in range(2, 9)))
+    return (*exact, sparse, RemoveDeadUnits(), SparseStorage(), bits)
+
+
+def _linear_level(level: str) -> Recipe:
+    if level == "lossless":
+        return (FoldScalers(), SparseStorage())
+    bits = Strongest(
+        tuple((QuantizeWeights("affine", bits),) for bits in (3, 4, 5, 6, 7, 8, 10, 12, 16))
+    )
+    return (FoldScalers(), SparseStorage(), bits)
+
+
+_LEVEL_RECIPES: dict[type[Node], Callable[[str], Recipe]] = {
+    TreeEnsemble: _tree_level,
+    KernelExpansion: _kernel_level,
+    DenseNetwork: _network_level,
+    LinearMap: _linear_level,
+    Prototypes: lambda level: (),
+}
