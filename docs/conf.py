@@ -2,6 +2,10 @@
 
 import importlib.metadata
 import re
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent / "_extensions"))
 
 project = "skcompress"
 author = "skcompress developers"
@@ -15,8 +19,9 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx_gallery.gen_gallery",
+    "families_table",
 ]
-exclude_patterns = ["_build", "auto_examples/**/*.ipynb", "auto_examples/**/*.py"]
+exclude_patterns = ["_build", "_extensions", "auto_examples/**/*.ipynb", "auto_examples/**/*.py"]
 templates_path = ["_templates"]
 
 # Every reference must lead somewhere. Other projects' pages cannot be known offline.
