@@ -4,7 +4,7 @@ How many bits does a support vector need?
 
 An SVC stores its support vectors in 64 bits a number. How many are needed depends on the data, on
 the scheme, and on what is done about the error that rounding leaves. Here a fitted SVC is
-quantized with 2 to 12 bits, by each of the three schemes, with and without the refit of its dual
+quantized with 2 to 8 bits, by each of the three schemes, with and without the refit of its dual
 coefficients, on data that nobody has scaled.
 """
 
@@ -23,7 +23,7 @@ from sklearn.svm import SVC
 
 import skcompress as skc
 
-BITS = (2, 3, 4, 5, 6, 8, 12)
+BITS = (2, 3, 4, 5, 8)
 SCHEMES = ("affine", "fixed-point", "codebook")
 
 models = {}
@@ -81,8 +81,8 @@ axes[0, 0].legend()
 # from 4 bits on, ``refit=False`` makes the smaller file. Fewer `coef_bits` help too.
 #
 # A table per column costs bytes as well: with 49 vectors, the tables of the codebook weigh more
-# than what they save. They pay with many vectors. At 5 bits the 17 values of a pixel fit into a
-# table without any rounding.
+# than what they save. They pay with many vectors. From 5 bits on the 17 values of a pixel fit into
+# a table without any rounding.
 #
 # Which setting is best depends on the model, so let held-out rows choose. ``balanced`` tries bits
 # from 2 on and keeps the first that costs too little to matter:
