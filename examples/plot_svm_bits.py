@@ -67,7 +67,7 @@ for name, (by_bits, by_bytes) in zip(models, axes, strict=True):
             by_bytes.plot(size, agreement, line, color=color)
     by_bits.set(xlabel="bits a component", ylabel="agreement", title=f"{name}: by bits")
     by_bytes.set(xlabel="bytes of the file", title=f"{name}: by bytes")
-axes[0, 0].legend()
+axes[1, 0].legend(loc="lower right")
 
 # %%
 # What to read from it
