@@ -14,7 +14,6 @@ from scipy.sparse import csr_matrix, issparse
 from sklearn.base import _fit_context as fit_context
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.impute import MissingIndicator
-from sklearn.neighbors import KDTree
 from sklearn.preprocessing import LabelBinarizer, StandardScaler
 from sklearn.tree._tree import NODE_DTYPE, Tree
 from sklearn.utils import _safe_indexing as safe_indexing
@@ -300,8 +299,15 @@ def set_ridge_classes(ridge: Any, classes: np.ndarray) -> None:
 # ---------------------------------------------------------------- nearest neighbours
 
 
-def neighbor_data(neighbors: Any) -> tuple[Any, np.ndarray, np.ndarray | None]:
-    """Stored rows, targets, and the order of the rows in the k-d tree; None without such a tree."""
-    tree = neighbors._tree
-    order = tree.get_arrays()[1] if isinstance(tree, KDTree) else None
-    return neighbors._fit_X, np.asarray(neighbors._y), order
+def neighbor_data(neighbors: Any) -> tuple[Any, np.ndarray]:
+    """Stored rows, possibly sparse, and targets."""
+    return neighbors._fit_X, np.asarray(neighbors._y)
+
+
+def neighbor_tree(neighbors: Any) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """Order of the rows in the tree, and the centers of a ball tree; None if there is no tree."""
+    if neighbors._tree is None:
+        return None
+    _, order, _, bounds = neighbors._tree.get_arrays()
+    centers = np.asarray(bounds)[0] if neighbors._fit_method == "ball_tree" else None
+    return np.asarray(order), centers

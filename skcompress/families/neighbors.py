@@ -16,15 +16,26 @@ from ._input import input_spec
 from ._labels import labels_of
 from ._params import plain_params
 from ._registry import Family, dotted_name, register
-from ._sklearn_internals import neighbor_data
+from ._sklearn_internals import neighbor_data, neighbor_tree
 
 __all__: list[str] = []
 
-_ORDERS = {"euclidean": 2.0, "manhattan": 1.0, "chebyshev": math.inf}
+_ORDERS = {
+    "euclidean": 2.0,
+    "l2": 2.0,
+    "manhattan": 1.0,
+    "cityblock": 1.0,
+    "l1": 1.0,
+    "chebyshev": math.inf,
+}
 
 
 def _lift(neighbors: Any, head: Head, n_classes: np.ndarray | None) -> Model:
-    vectors, targets, order = neighbor_data(neighbors)
+    if not hasattr(neighbors, "n_features_in_"):
+        raise UnsupportedEstimatorError(
+            f"{type(neighbors).__name__}: fitted on a ready-made tree; fit on an array of rows."
+        )
+    vectors, targets = neighbor_data(neighbors)
     if issparse(vectors):
         raise UnsupportedEstimatorError(
             f"{type(neighbors).__name__}: stored sparse rows cannot be represented; fit on dense "
@@ -35,10 +46,14 @@ def _lift(neighbors: Any, head: Head, n_classes: np.ndarray | None) -> Model:
             f"{type(neighbors).__name__}: weights must be 'uniform' or 'distance'; a callable "
             "cannot be represented."
         )
+    if vectors.dtype == bool:
+        vectors = vectors.astype(np.uint8)
     targets = targets.reshape(len(vectors), -1)
     if n_classes is not None:
         targets = targets.astype(smallest_unsigned(int(n_classes.max()) - 1))
-    if order is not None:
+    tree, centers = neighbor_tree(neighbors), None
+    if tree is not None:
+        order, centers = tree
         vectors, targets = vectors[order], targets[order]
     return Model(
         input=input_spec(neighbors),
@@ -49,10 +64,11 @@ def _lift(neighbors: Any, head: Head, n_classes: np.ndarray | None) -> Model:
                 targets=targets,
                 n_neighbors=int(neighbors.n_neighbors),
                 weights=neighbors.weights,
-                p=_distance_order(neighbors),
+                p=_distance_order(neighbors, by_tree=tree is not None),
                 n_classes=n_classes,
                 leaf_size=int(neighbors.leaf_size),
-                tree=order is not None,
+                tree=tree is not None,
+                centers=centers,
             ),
         ),
         head=head,
@@ -61,15 +77,23 @@ def _lift(neighbors: Any, head: Head, n_classes: np.ndarray | None) -> Model:
     )
 
 
-def _distance_order(neighbors: Any) -> float:
+def _distance_order(neighbors: Any, *, by_tree: bool) -> float:
     metric = neighbors.effective_metric_
     params = neighbors.effective_metric_params_ or {}
     if metric == "minkowski" and params.get("w") is None:
-        return float(params.get("p", neighbors.p))
-    if metric not in _ORDERS:
+        order = float(params.get("p", neighbors.p))
+        if order < 1:
+            raise UnsupportedEstimatorError(
+                f"{type(neighbors).__name__}: p={order:g} cannot be represented; p must be at "
+                "least 1."
+            )
+        return order
+    # By brute force, "l2" and "euclidean" round differently.
+    if not isinstance(metric, str) or metric not in _ORDERS or (metric == "l2" and not by_tree):
+        shown = repr(metric) if isinstance(metric, str) else f"a {type(metric).__name__}"
         raise UnsupportedEstimatorError(
-            f"{type(neighbors).__name__}: the metric {metric!r} cannot be represented; supported "
-            f"are minkowski without weights, {', '.join(_ORDERS)}."
+            f"{type(neighbors).__name__}: the metric {shown} cannot be represented; supported "
+            "are minkowski without weights, euclidean, manhattan and chebyshev."
         )
     return _ORDERS[metric]
 
@@ -82,7 +106,7 @@ def _lift_classifier(neighbors: Any) -> Model:
 
 
 def _lift_regressor(neighbors: Any) -> Model:
-    _, targets, _ = neighbor_data(neighbors)
+    _, targets = neighbor_data(neighbors)
     several = targets.ndim == 2
     n_outputs = targets.shape[1] if several else 1
     return _lift(neighbors, Numbers(n_outputs=n_outputs, ravel=not several), None)

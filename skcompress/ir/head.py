@@ -233,7 +233,7 @@ class MultiLabel(Head):
 
 @register("outlier")
 class Outlier(Head):
-    """One score, positive (or zero) for an inlier (+1), negative for an outlier (-1).
+    """One score, above zero for an inlier (+1), else an outlier (-1).
 
     Parameters
     ----------

@@ -31,11 +31,14 @@ class Prototypes(Node):
     n_classes : ndarray of unsigned integers, of shape (n_columns,), or None
         Classes of each target column: the result then is a vote share per class.
     leaf_size : int
-        With a k-d tree (`tree` true): how many rows its leaves hold, as scikit-learn builds it.
+        With a tree (`tree` true): how many rows its leaves hold, as scikit-learn builds it.
         Which of several equally distant rows is consulted depends on it.
     tree : bool
-        The rows stand in the order of a k-d tree's leaves and ties are broken as its search does;
-        otherwise ties go to the row that comes first.
+        The rows stand in the order of a tree's leaves and ties are broken as its search does;
+        otherwise as by a search that meets the rows in their order.
+    centers : ndarray of float, of shape (n_nodes, n_features), or None
+        With a ball tree: the centers of its nodes, breadth first; None: it is a k-d tree. They
+        are means of rows, but their last bits depend on how the tree was built.
     """
 
     vectors: Array
@@ -46,6 +49,7 @@ class Prototypes(Node):
     n_classes: np.ndarray | None = None
     leaf_size: int = 30
     tree: bool = False
+    centers: np.ndarray | None = None
 
     def check(self) -> None:
         check_finite("vectors", self.vectors)
@@ -62,6 +66,13 @@ class Prototypes(Node):
         require(self.weights in ("uniform", "distance"), f"unknown weights {self.weights!r}.")
         require(self.p >= 1 and not math.isnan(self.p), f"p must be at least 1; got {self.p}.")
         require(self.leaf_size >= 1, "leaf_size must be at least 1.")
+        if self.centers is not None:
+            check_finite("centers", self.centers)
+            require(self.tree, "a ball tree is a tree.")
+            require(
+                self.centers.shape == (self.n_nodes, vectors[1]),
+                f"centers must be of shape {(self.n_nodes, vectors[1])}; got {self.centers.shape}.",
+            )
         if self.n_classes is not None:
             require(
                 self.n_classes.dtype.kind == "u"
@@ -73,6 +84,16 @@ class Prototypes(Node):
                 bool((self.targets.max(axis=0) < self.n_classes).all()),
                 "a target is not one of the classes.",
             )
+
+    @property
+    def n_rows(self) -> int:
+        """Number of stored rows."""
+        return shape_of(self.vectors)[0]
+
+    @property
+    def n_nodes(self) -> int:
+        """Nodes of the tree that scikit-learn builds over so many rows."""
+        return int(2 ** int(math.log2(max(1.0, (self.n_rows - 1) / self.leaf_size)) + 1) - 1)
 
     @property
     def n_features(self) -> int:

@@ -10,15 +10,21 @@ import numpy as np
 from ..ir import KernelExpansion, Node, Sparse, decode
 from ._registry import Evaluate, evaluates
 from ._rows import CsrRows, Rows, as_dense, blocks
-from ._sparse import sparse_matmul
+from ._vectors import DenseVectors, SparseVectors, Vectors
 
 __all__ = ["kernel_matrix"]
 
 _BLOCK_BYTES = 64 * 2**20
-_EXACT_BEYOND = 64.0
-"""Above this many units of ``1 / gamma``, squared lengths lose digits of small distances."""
+_PAIR_BYTES = 16 * 2**20
+_LONG = 200.0
+"""Squared lengths beyond this many ``1 / gamma`` can cost a kernel value its 13th digit."""
+_VANISHED = 800.0
+"""``exp(-x)`` is zero from here on, with room for error in ``x``."""
+_SLACK = 2.0**-48
+"""Error of a squared distance that was taken from squared lengths, relative to these."""
 
 Matrix = Callable[[Rows], np.ndarray]
+Combine = Callable[[np.ndarray], np.ndarray]
 
 
 def kernel_matrix(kernel: KernelExpansion, X: np.ndarray, vectors: np.ndarray) -> np.ndarray:
@@ -38,92 +44,69 @@ def kernel_matrix(kernel: KernelExpansion, X: np.ndarray, vectors: np.ndarray) -
     ndarray of float64, of shape (n_rows, n_vectors)
         Kernel values.
     """
-    return _prepare(kernel, vectors)(X)
+    return _matrix(kernel, DenseVectors(vectors, centred=kernel.kernel == "rbf"))(X)
 
 
-def _prepare(kernel: KernelExpansion, vectors: np.ndarray) -> Matrix:
-    if kernel.kernel == "rbf":
-        return _rbf(kernel.gamma, vectors)
-    columns = np.ascontiguousarray(vectors.T)
-
-    def inner(rows: Rows) -> np.ndarray:
-        if isinstance(rows, CsrRows):
-            return sparse_matmul(rows, columns)
-        return rows @ columns
-
-    return _of_inner(kernel, inner)
-
-
-def _of_inner(kernel: KernelExpansion, inner: Matrix) -> Matrix:
-    """Kernels that are a function of the inner product."""
+def _matrix(kernel: KernelExpansion, vectors: Vectors) -> Matrix:
     gamma, coef0, degree = kernel.gamma, kernel.coef0, kernel.degree
     functions: dict[str, Matrix] = {
-        "linear": inner,
-        "poly": lambda rows: (gamma * inner(rows) + coef0) ** degree,
-        "sigmoid": lambda rows: np.tanh(gamma * inner(rows) + coef0),
+        "linear": vectors.inner,
+        "poly": lambda rows: _power(gamma * vectors.inner(rows) + coef0, degree),
+        "sigmoid": lambda rows: np.tanh(gamma * vectors.inner(rows) + coef0),
+        "rbf": lambda rows: _rbf(gamma, vectors, rows),
     }
     return functions[kernel.kernel]
 
 
-def _rbf(gamma: float, vectors: np.ndarray) -> Matrix:
-    """``|x - v|^2`` as ``|x|^2 + |v|^2 - 2 x v`` around the mean of the vectors.
+def _power(base: np.ndarray, degree: int) -> np.ndarray:
+    """By repeated squaring, in libsvm's order of multiplications."""
+    result = None
+    while degree:
+        if degree % 2:
+            result = base if result is None else result * base
+        degree //= 2
+        if degree:
+            base = base * base
+    return np.ones_like(base) if result is None else result
 
-    Far from there the difference of large numbers loses digits; rows and vectors whose length is
-    many times the kernel's width are compared coordinate by coordinate instead.
-    """
-    center = vectors.mean(axis=0) if vectors.size else np.zeros(vectors.shape[1])
-    moved = vectors - center
-    lengths = np.einsum("ij,ij->i", moved, moved)
-    far = np.flatnonzero(gamma * lengths > _EXACT_BEYOND)
-    columns = np.ascontiguousarray(moved.T)
 
-    def matrix(rows: Rows) -> np.ndarray:
-        if isinstance(rows, CsrRows):
-            # The origin is the only center that keeps the zeros.
-            own = rows.row_sums(rows.data.astype(np.float64) ** 2)
-            squares = -2.0 * sparse_matmul(rows, np.ascontiguousarray(vectors.T))
-            squares += own[:, None]
-            squares += np.einsum("ij,ij->i", vectors, vectors)
-            return np.exp(-gamma * np.maximum(squares, 0.0))
-        X = rows - center
-        own = np.einsum("ij,ij->i", X, X)
-        squares = X @ columns
-        squares *= -2.0
-        squares += own[:, None]
-        squares += lengths
-        if far.size:
-            for row in np.flatnonzero(gamma * own > _EXACT_BEYOND):
-                gap = moved[far] - X[row]
-                squares[row, far] = np.einsum("ij,ij->i", gap, gap)
+def _rbf(gamma: float, vectors: Vectors, rows: Rows) -> np.ndarray:
+    """``exp(-gamma |x - v|^2)`` from squared lengths, where these leave enough digits."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        own, squares = vectors.squares(rows)
+        # Negated, so that what overflowed counts as long.
+        long_rows = np.flatnonzero(~(gamma * own <= _LONG))
+        long_vectors = np.flatnonzero(~(gamma * vectors.lengths <= _LONG))
+        every = np.arange(squares.shape[1])
+        others = np.setdiff1d(np.arange(own.size), long_rows)
+        _sharpen(gamma, vectors, rows, own, squares, long_rows, every)
+        _sharpen(gamma, vectors, rows, own, squares, others, long_vectors)
         np.maximum(squares, 0.0, out=squares)
         squares *= -gamma
-        return np.exp(squares, out=squares)
-
-    return matrix
+    return np.exp(squares, out=squares)
 
 
-def _sparse_vectors(kernel: KernelExpansion, vectors: Sparse) -> Matrix:
-    """Vectors that are mostly zeros stay sparse; a block of rows is spread out instead."""
-    held = CsrRows(
-        decode(vectors.data),
-        vectors.indices.astype(np.int64),
-        vectors.indptr.astype(np.int64),
-        vectors.shape,
-    )
-    lengths = held.row_sums(held.data**2)
+def _sharpen(
+    gamma: float,
+    vectors: Vectors,
+    rows: Rows,
+    own: np.ndarray,
+    squares: np.ndarray,
+    chosen: np.ndarray,
+    places: np.ndarray,
+) -> None:
+    """Compare coordinate by coordinate the pairs that cancellation robs of digits.
 
-    def inner(rows: Rows) -> np.ndarray:
-        return sparse_matmul(held, np.ascontiguousarray(as_dense(rows, np.float64).T)).T
-
-    if kernel.kernel != "rbf":
-        return _of_inner(kernel, inner)
-
-    def matrix(rows: Rows) -> np.ndarray:
-        dense = as_dense(rows, np.float64)
-        squares = np.einsum("ij,ij->i", dense, dense)[:, None] + lengths - 2.0 * inner(rows)
-        return np.exp(-kernel.gamma * np.maximum(squares, 0.0))
-
-    return matrix
+    Most pairs of which one is long are so far apart that their kernel is zero anyway.
+    """
+    if not chosen.size or not places.size:
+        return
+    error = _SLACK * (own[chosen, np.newaxis] + vectors.lengths[places])
+    near = ~(gamma * (squares[np.ix_(chosen, places)] - error) >= _VANISHED)
+    row, place = np.nonzero(near)
+    row, place = chosen[row], places[place]
+    for part in blocks(row.size, max(_PAIR_BYTES // (8 * vectors.n_features), 1)):
+        squares[row[part], place[part]] = vectors.exact(rows, row[part], place[part])
 
 
 @evaluates(KernelExpansion)
@@ -131,28 +114,32 @@ def compile_kernel(kernel: Node) -> Evaluate:
     """Prepare a kernel expansion."""
     assert isinstance(kernel, KernelExpansion)
     coef = np.ascontiguousarray(decode(kernel.coef), np.float64)
+    vectors: Vectors
     if isinstance(kernel.vectors, Sparse):
-        matrix = _sparse_vectors(kernel, kernel.vectors)
+        vectors = SparseVectors(kernel.vectors)
     else:
-        matrix = _prepare(kernel, decode(kernel.vectors).astype(np.float64, copy=False))
+        plain = decode(kernel.vectors).astype(np.float64, copy=False)
+        vectors = DenseVectors(plain, centred=kernel.kernel == "rbf")
+    matrix = _matrix(kernel, vectors)
     combine = _dense(coef) if kernel.group_sizes is None else _pairs(coef, kernel.group_sizes)
-    width = max(kernel.n_vectors, kernel.n_features, 1)
-    size = max(_BLOCK_BYTES // (8 * width), 1)
 
     def evaluate(rows: Rows) -> np.ndarray:
+        # Sparse rows are spread out in smaller blocks where they must be.
+        width = 0 if isinstance(rows, CsrRows) else kernel.n_features
+        size = max(_BLOCK_BYTES // (8 * max(kernel.n_vectors, width, 1)), 1)
         out = np.empty((rows.shape[0], kernel.n_outputs))
         for block in blocks(rows.shape[0], size):
-            part = rows[block]
-            if not isinstance(part, CsrRows):
-                part = part.astype(np.float64, copy=False)
-            out[block] = combine(matrix(part))
+            out[block] = combine(matrix(_in_float64(rows[block])))
         out += kernel.intercept
         return out
 
     return evaluate
 
 
-Combine = Callable[[np.ndarray], np.ndarray]
+def _in_float64(rows: Rows) -> Rows:
+    if isinstance(rows, CsrRows):
+        return rows.with_data(rows.data.astype(np.float64, copy=False))
+    return as_dense(rows, np.float64)
 
 
 def _dense(coef: np.ndarray) -> Combine:

@@ -16,19 +16,36 @@ __all__: list[str] = []
 def compile_linear(linear: Node) -> Evaluate:
     """Prepare a linear map; columns that no output uses are left out where most are such."""
     assert isinstance(linear, LinearMap)
-    coef = decode(linear.coef)
-    used = None
     if isinstance(linear.coef, Sparse):
         used = np.unique(linear.coef.indices)
-        used = used if 2 * used.size < linear.n_features else None
-    columns = np.ascontiguousarray(coef.T)
-    few = None if used is None else np.ascontiguousarray(columns[used])
+        if 2 * used.size < linear.n_features:
+            return _of_few_columns(linear, linear.coef, used.astype(np.int64))
+    # A view, as scikit-learn multiplies: BLAS then adds in the same order.
+    columns = decode(linear.coef).T
 
     def evaluate(rows: Rows) -> np.ndarray:
         if isinstance(rows, CsrRows):
             return sparse_matmul(rows, columns) + linear.intercept
-        if used is not None:
-            return rows[:, used] @ few + linear.intercept
         return rows @ columns + linear.intercept
+
+    return evaluate
+
+
+def _of_few_columns(linear: LinearMap, coef: Sparse, used: np.ndarray) -> Evaluate:
+    """Never spread out what may have millions of columns."""
+    columns = np.zeros((used.size, linear.n_outputs))
+    columns[np.searchsorted(used, coef.indices), coef.rows()] = decode(coef.data)
+
+    def evaluate(rows: Rows) -> np.ndarray:
+        if not isinstance(rows, CsrRows):
+            return rows[:, used] @ columns + linear.intercept
+        if not used.size:
+            return np.zeros((rows.shape[0], linear.n_outputs)) + linear.intercept
+        place = np.searchsorted(used, rows.indices)
+        place[place == used.size] = 0
+        kept = used[place] == rows.indices
+        counts = np.cumsum(np.concatenate([[0], kept]))
+        few = CsrRows(rows.data[kept], place[kept], counts[rows.indptr], (rows.shape[0], used.size))
+        return sparse_matmul(few, columns) + linear.intercept
 
     return evaluate

@@ -2,76 +2,153 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from ..ir import Node, Prototypes, decode
-from ._kd_ties import KdTree
+from ._distances import closeness, pair_distances, reduced_distances, squared_by_products
+from ._neighbor_search import BallTree, KdTree, first_met
 from ._registry import Evaluate, evaluates
 from ._rows import Rows, as_dense, blocks
 
 __all__: list[str] = []
 
-_BLOCK_BYTES = 32 * 2**20
+# Distances of a block stay in the processor's cache.
+_BLOCK_BYTES = 2**20
+
+Find = Callable[[np.ndarray], "_Neighbors"]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Neighbors:
+    """The nearest rows of each query, nearest first, and their distances before the root."""
+
+    place: np.ndarray
+    reduced: np.ndarray
 
 
 @evaluates(Prototypes)
 def compile_prototypes(prototypes: Node) -> Evaluate:
     """Prepare stored rows."""
     assert isinstance(prototypes, Prototypes)
-    vectors = np.ascontiguousarray(decode(prototypes.vectors), np.float64)
-    columns = np.ascontiguousarray(vectors.T)
-    tree = KdTree(vectors, prototypes.leaf_size, prototypes.p) if prototypes.tree else None
+    find = _by_tree(prototypes) if prototypes.tree else _by_brute_force(prototypes)
     combine = _vote if prototypes.n_classes is not None else _average
-    size = max(_BLOCK_BYTES // (8 * vectors.shape[0]), 1)
+    size = max(_BLOCK_BYTES // (8 * prototypes.n_rows), 1)
 
     def evaluate(rows: Rows) -> np.ndarray:
-        out = np.empty((rows.shape[0], prototypes.n_outputs))
+        parts = []
         for block in blocks(rows.shape[0], size):
-            X = as_dense(rows[block], np.float64)
-            reduced = reduced_distances(X, columns, prototypes.p)
-            nearest = _nearest(X, reduced, prototypes.n_neighbors, tree)
-            weights = _weights(np.take_along_axis(reduced, nearest, axis=1), prototypes)
-            out[block] = combine(prototypes, nearest, weights)
-        return out
+            found = find(as_dense(rows[block]))
+            parts.append(combine(prototypes, found.place, _weights(found.reduced, prototypes)))
+        return np.concatenate(parts)
 
     return evaluate
 
 
-def reduced_distances(X: np.ndarray, columns: np.ndarray, p: float) -> np.ndarray:
-    """Distances before the root, summed over the columns in their order, as the k-d tree does."""
-    total = np.zeros((X.shape[0], columns.shape[1]))
-    for place, column in enumerate(columns):
-        gap = X[:, place, None] - column
-        if p == 2:
-            total += gap * gap
-        elif p == 1:
-            total += np.abs(gap)
-        elif math.isinf(p):
-            np.maximum(total, np.abs(gap), out=total)
-        else:
-            total += np.abs(gap) ** p
-    return total
+def _by_tree(prototypes: Prototypes) -> Find:
+    vectors = np.ascontiguousarray(decode(prototypes.vectors), np.float64)
+    p, n_neighbors = prototypes.p, prototypes.n_neighbors
+    tree: KdTree | BallTree
+    if prototypes.centers is None:
+        tree = KdTree(vectors, prototypes.n_nodes, p)
+    else:
+        tree = BallTree(vectors, prototypes.n_nodes, p, prototypes.centers)
+    close = closeness(vectors, p)
+
+    def find(X: np.ndarray) -> _Neighbors:
+        X = np.ascontiguousarray(X, np.float64)
+        about, error = close(X)
+        return _nearest(
+            about,
+            error,
+            n_neighbors,
+            lambda row, place: pair_distances(X, vectors, row, place, p),
+            lambda rows: reduced_distances(X[rows], vectors, p),
+            lambda row, own: tree.search(X[row], own, n_neighbors),
+        )
+
+    return find
+
+
+def _by_brute_force(prototypes: Prototypes) -> Find:
+    """scikit-learn multiplies matrices for Euclidean distances here, and so rounds otherwise."""
+    vectors = np.ascontiguousarray(decode(prototypes.vectors))
+    p, n_neighbors = prototypes.p, prototypes.n_neighbors
+    squares = squared_by_products(vectors) if p == 2 else None
+
+    def find(X: np.ndarray) -> _Neighbors:
+        reduced = reduced_distances(X, vectors, p) if squares is None else squares(X)
+        same = X.dtype == vectors.dtype
+
+        def choose(row: int, own: np.ndarray) -> np.ndarray:
+            if same:
+                return first_met(own, n_neighbors)
+            # There, rows of another precision than the stored ones go through NumPy's partition.
+            kept = np.argpartition(own, n_neighbors - 1)[:n_neighbors]
+            return kept[np.argsort(own[kept])]
+
+        found = _nearest(
+            reduced,
+            np.zeros(len(reduced)),
+            n_neighbors,
+            lambda row, place: reduced[row, place],
+            lambda rows: reduced[rows],
+            choose,
+        )
+        if same and X.dtype == np.float32:
+            return _Neighbors(found.place, found.reduced.astype(np.float32))
+        return found
+
+    return find
 
 
 def _nearest(
-    X: np.ndarray, reduced: np.ndarray, n_neighbors: int, tree: KdTree | None
-) -> np.ndarray:
-    """The nearest rows, nearest first."""
-    n_vectors = reduced.shape[1]
-    if tree is None or n_neighbors == n_vectors:
-        return np.argsort(reduced, axis=1, kind="stable")[:, :n_neighbors]
-    nearest = np.argpartition(reduced, n_neighbors - 1, axis=1)[:, :n_neighbors]
-    chosen = np.take_along_axis(reduced, nearest, axis=1)
-    order = np.argsort(chosen, axis=1, kind="stable")
-    nearest = np.take_along_axis(nearest, order, axis=1)
-    last = chosen.max(axis=1, keepdims=True)
-    # Where more rows are as near as the last one, the search decides which of them are met first.
-    tied = np.flatnonzero((reduced <= last).sum(axis=1) > n_neighbors)
-    for row in tied:
-        nearest[row] = tree.search(X[row], reduced[row], n_neighbors)
-    return nearest
+    about: np.ndarray,
+    error: np.ndarray,
+    n_neighbors: int,
+    exact: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    all_of: Callable[[np.ndarray], np.ndarray],
+    choose: Callable[[int, np.ndarray], np.ndarray],
+) -> _Neighbors:
+    """The nearest rows from distances that are known up to an error.
+
+    Parameters
+    ----------
+    about : ndarray of shape (n_queries, n_rows)
+        Distances before the root.
+    error : ndarray of shape (n_queries,)
+        How far they may be off.
+    n_neighbors : int
+        How many are wanted.
+    exact : callable
+        Gives exact distances of pairs.
+    all_of : callable
+        Gives the distances of some queries to all rows.
+    choose : callable
+        Settles a tie for one query, given its distances to all rows.
+    """
+    last = np.partition(about, n_neighbors - 1, axis=1)[:, n_neighbors - 1]
+    row, place = np.nonzero(about <= (last + 2.0 * error)[:, np.newaxis])
+    reduced = exact(row, place)
+    order = np.lexsort((reduced, row))
+    place, reduced = place[order], reduced[order]
+    counts = np.bincount(row, minlength=len(about))
+    starts = np.cumsum(counts) - counts
+    chosen = starts[:, np.newaxis] + np.arange(n_neighbors)
+    found = _Neighbors(place[chosen], reduced[chosen])
+    # Where the next row is as near as the last one kept, the search decides between them.
+    more = np.flatnonzero(counts > n_neighbors)
+    following = reduced[starts[more] + n_neighbors]
+    tied = more[following == found.reduced[more, -1]]
+    for query, own in zip(tied, all_of(tied), strict=True):
+        known = slice(starts[query], starts[query] + counts[query])
+        own[place[known]] = reduced[known]
+        found.place[query] = choose(query, own)
+        found.reduced[query] = own[found.place[query]]
+    return found
 
 
 def _weights(reduced: np.ndarray, prototypes: Prototypes) -> np.ndarray | None:
@@ -84,7 +161,7 @@ def _weights(reduced: np.ndarray, prototypes: Prototypes) -> np.ndarray | None:
     else:
         distance = reduced if p == 1 or math.isinf(p) else reduced ** (1.0 / p)
     with np.errstate(divide="ignore"):
-        weights = 1.0 / distance
+        weights = 1.0 / distance.astype(np.float64, copy=False)
     infinite = np.isinf(weights)
     exact = infinite.any(axis=1)
     weights[exact] = infinite[exact]

@@ -1,0 +1,181 @@
+"""Which of equally distant rows scikit-learn keeps: its searches, followed step by step.
+
+Only rows whose last neighbours tie come here, so clarity goes before speed.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ._distances import pair_distances
+
+__all__ = ["BallTree", "KdTree", "first_met"]
+
+
+def first_met(reduced: np.ndarray, n_neighbors: int) -> np.ndarray:
+    """The neighbours that a search by brute force keeps, nearest first.
+
+    Parameters
+    ----------
+    reduced : ndarray of shape (n_rows,)
+        Distances, before the root, to all rows.
+    n_neighbors : int
+        How many.
+    """
+    heap = _Heap(n_neighbors)
+    for row, value in enumerate(reduced.tolist()):
+        heap.push(value, row)
+    return heap.sorted_rows()
+
+
+class _Tree:
+    """The tree that scikit-learn builds, from rows that stand in the order of its leaves.
+
+    Parameters
+    ----------
+    vectors : ndarray of float64, of shape (n_rows, n_features)
+        Rows in the tree's order, which makes every node a range of rows.
+    n_nodes : int
+        Nodes of the tree, one less than a power of two.
+    p : float
+        Order of the Minkowski distance.
+    """
+
+    def __init__(self, vectors: np.ndarray, n_nodes: int, p: float) -> None:
+        self._n_nodes = n_nodes
+        self._p = p
+        self._ranges = np.zeros((n_nodes, 2), np.int64)
+        self._ranges[0] = 0, vectors.shape[0]
+        for node in range(self._n_nodes):
+            start, stop = self._ranges[node]
+            left = 2 * node + 1
+            if left < self._n_nodes:
+                middle = start + (stop - start) // 2
+                self._ranges[left] = start, middle
+                self._ranges[left + 1] = middle, stop
+
+    def search(self, point: np.ndarray, reduced: np.ndarray, n_neighbors: int) -> np.ndarray:
+        """The neighbours that the search keeps, nearest first.
+
+        Parameters
+        ----------
+        point : ndarray of float64, of shape (n_features,)
+            The query.
+        reduced : ndarray of shape (n_rows,)
+            Its distances, before the root, to all rows.
+        n_neighbors : int
+            How many.
+        """
+        heap = _Heap(n_neighbors)
+        stack = [(0, self._bound(0, point))]
+        while stack:
+            node, bound = stack.pop()
+            if bound > heap.largest:
+                continue
+            start, stop = self._ranges[node].tolist()
+            left = 2 * node + 1
+            if left >= self._n_nodes or stop - start < 2:
+                for row, value in enumerate(reduced[start:stop].tolist(), start):
+                    heap.push(value, row)
+                continue
+            near, far = (left, self._bound(left, point)), (left + 1, self._bound(left + 1, point))
+            if near[1] > far[1]:
+                near, far = far, near
+            stack += [far, near]
+        return heap.sorted_rows()
+
+    def _bound(self, node: int, point: np.ndarray) -> float:
+        """The least distance, before the root, to what the node holds."""
+        raise NotImplementedError
+
+
+class KdTree(_Tree):
+    """Nodes are boxes."""
+
+    def __init__(self, vectors: np.ndarray, n_nodes: int, p: float) -> None:
+        super().__init__(vectors, n_nodes, p)
+        parts = [vectors[start:stop] for start, stop in self._ranges]
+        self._low = np.stack([part.min(axis=0, initial=np.inf) for part in parts])
+        self._high = np.stack([part.max(axis=0, initial=-np.inf) for part in parts])
+
+    def _bound(self, node: int, point: np.ndarray) -> float:
+        below, above = self._low[node] - point, point - self._high[node]
+        gap = 0.5 * (below + np.abs(below) + above + np.abs(above))
+        if math.isinf(self._p):
+            return float(gap.max())
+        total = 0.0
+        for part in gap.tolist():
+            total += math.pow(part, self._p)
+        return total
+
+
+class BallTree(_Tree):
+    """Nodes are balls.
+
+    Parameters
+    ----------
+    vectors, n_nodes, p
+        As for every tree.
+    centers : ndarray of float64, of shape (n_nodes, n_features)
+        Centers of the nodes.
+    """
+
+    def __init__(self, vectors: np.ndarray, n_nodes: int, p: float, centers: np.ndarray) -> None:
+        super().__init__(vectors, n_nodes, p)
+        self._center = centers
+        self._radius = [
+            self._root(float(self._reduced(vectors[start:stop], center).max(initial=0.0)))
+            for (start, stop), center in zip(self._ranges, centers, strict=True)
+        ]
+
+    def _reduced(self, rows: np.ndarray, center: np.ndarray) -> np.ndarray:
+        everywhere = np.zeros(len(rows), np.int64)
+        return pair_distances(rows, center[np.newaxis], np.arange(len(rows)), everywhere, self._p)
+
+    def _root(self, reduced: float) -> float:
+        if self._p == 2:
+            return math.sqrt(reduced)
+        return reduced if math.isinf(self._p) else math.pow(reduced, 1.0 / self._p)
+
+    def _bound(self, node: int, point: np.ndarray) -> float:
+        distance = self._root(float(self._reduced(point[np.newaxis], self._center[node])[0]))
+        least = max(0.0, distance - self._radius[node])
+        if math.isinf(self._p):
+            return least
+        return least * least if self._p == 2 else math.pow(least, self._p)
+
+
+class _Heap:
+    """The k smallest numbers; an equal one does not replace the largest."""
+
+    def __init__(self, size: int) -> None:
+        self.values = [math.inf] * size
+        self.rows = [0] * size
+
+    @property
+    def largest(self) -> float:
+        return self.values[0]
+
+    def sorted_rows(self) -> np.ndarray:
+        values, rows = np.array(self.values), np.array(self.rows)
+        return np.asarray(rows[np.argsort(values, kind="stable")])
+
+    def push(self, value: float, row: int) -> None:
+        values, rows, size = self.values, self.rows, len(self.values)
+        if value >= values[0]:
+            return
+        place = 0
+        while True:
+            left, right = 2 * place + 1, 2 * place + 2
+            if left >= size:
+                break
+            child = left
+            if right < size and values[left] < values[right]:
+                child = right
+            if values[child] <= value:
+                break
+            values[place], rows[place] = values[child], rows[child]
+            place = child
+        values[place], rows[place] = value, row

@@ -1,0 +1,164 @@
+"""Nearest neighbours predict as scikit-learn's do, also where rows are equally far."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.datasets import load_wine, make_classification
+from sklearn.metrics import DistanceMetric
+from sklearn.neighbors import KDTree, KNeighborsClassifier, KNeighborsRegressor
+
+from skcompress.exceptions import UnsupportedEstimatorError
+from skcompress.families import lift
+from skcompress.runtime import CompactModel
+
+
+def assert_same(model, X, *, bits=True):
+    small = CompactModel(lift(model))
+    methods = ["predict"] + ["predict_proba"] * hasattr(model, "predict_proba")
+    for method in methods:
+        results, wanted = getattr(small, method)(X), getattr(model, method)(X)
+        if not isinstance(wanted, list):
+            results, wanted = [results], [wanted]
+        for result, expected in zip(results, wanted, strict=True):
+            assert result.dtype == expected.dtype
+            assert result.shape == expected.shape
+            if bits or result.dtype.kind != "f":
+                assert (result == expected).all()
+            else:
+                np.testing.assert_allclose(result, expected, rtol=1e-12)
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    n_rows=st.integers(9, 300),
+    n_features=st.integers(1, 4),
+    levels=st.integers(2, 12),
+    n_neighbors=st.integers(1, 9),
+    algorithm=st.sampled_from(["kd_tree", "ball_tree", "brute", "auto"]),
+    p=st.sampled_from([1, 2, 2, 3, math.inf]),
+    leaf_size=st.sampled_from([1, 2, 5, 30]),
+    weights=st.sampled_from(["uniform", "distance"]),
+    step=st.sampled_from([1.0, 0.1, 1 / 3]),
+)
+@settings(max_examples=150)
+def test_ties_are_settled_as_scikit_learn_does(
+    seed, n_rows, n_features, levels, n_neighbors, algorithm, p, leaf_size, weights, step
+):
+    rng = np.random.default_rng(seed)
+    X = rng.integers(0, levels, (n_rows, n_features)) * step
+    y = rng.integers(0, 5, n_rows)
+    queries = rng.integers(0, levels, (40, n_features)) * step
+    settings = {"algorithm": algorithm, "p": p, "leaf_size": leaf_size, "weights": weights}
+    assert_same(KNeighborsClassifier(n_neighbors, **settings).fit(X, y), queries)
+    # Sums over neighbours at one distance may be taken in another order.
+    assert_same(KNeighborsRegressor(n_neighbors, **settings).fit(X, y), queries, bits=False)
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    n_features=st.integers(1, 40),
+    algorithm=st.sampled_from(["kd_tree", "ball_tree", "brute"]),
+    offset=st.sampled_from([0.0, 1e3, 1e8]),
+)
+@settings(max_examples=40)
+def test_duplicates_of_real_numbers(seed, n_features, algorithm, offset):
+    rng = np.random.default_rng(seed)
+    X = offset + rng.normal(size=(60, n_features))[rng.integers(0, 60, 200)]
+    y = rng.integers(0, 4, 200)
+    queries = np.concatenate([X[:30], offset + rng.normal(size=(30, n_features))])
+    assert_same(KNeighborsClassifier(4, algorithm=algorithm).fit(X, y), queries)
+
+
+@pytest.mark.parametrize("p", [1, 2, math.inf])
+@pytest.mark.parametrize("asked", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("fitted", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree", "brute"])
+def test_dtypes(algorithm, fitted, asked, p):
+    if algorithm == "brute" and asked is np.int64 and fitted is not np.int64:
+        pytest.skip("integers become floats at the border, and ties are settled as for these")
+    rng = np.random.default_rng(0)
+    X = (rng.integers(0, 50, (300, 3)) / 10).astype(fitted)
+    y = rng.integers(0, 3, 300)
+    queries = (rng.integers(0, 50, (200, 3)) / 10).astype(asked)
+    model = KNeighborsClassifier(5, algorithm=algorithm, p=p, weights="distance").fit(X, y)
+    assert_same(model, queries, bits=False)
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+@pytest.mark.parametrize("algorithm", ["kd_tree", "brute"])
+def test_several_targets(algorithm, weights):
+    X, _ = load_wine(return_X_y=True)
+    rng = np.random.default_rng(0)
+    y = np.stack([rng.integers(0, 3, len(X)), 5 + rng.integers(0, 2, len(X))], axis=1)
+    settings = {"algorithm": algorithm, "weights": weights}
+    assert_same(KNeighborsClassifier(**settings).fit(X[::2], y[::2]), X)
+    assert_same(KNeighborsRegressor(**settings).fit(X[::2], y[::2] * 1.1), X, bits=False)
+    assert_same(KNeighborsRegressor(**settings).fit(X[::2], y[::2, :1] * 1.1), X, bits=False)
+    column = KNeighborsRegressor(**settings).fit(X[::2], y[::2, 0].astype(np.float32))
+    assert_same(column, X, bits=False)
+
+
+def test_labels():
+    X, y = make_classification(80, 4, random_state=0)
+    for labels in (y.astype(bool), y.astype(str), y.astype(str).astype(object), y * 2.0):
+        assert_same(KNeighborsClassifier(3).fit(X, labels), X)
+    assert_same(KNeighborsClassifier(3).fit(X, np.zeros(80)), X)
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "kd_tree", "ball_tree", "brute"])
+def test_as_many_neighbors_as_rows(algorithm):
+    X, y = make_classification(20, 4, random_state=0)
+    assert_same(KNeighborsClassifier(20, algorithm=algorithm).fit(X, y), X)
+    assert_same(KNeighborsClassifier(1, algorithm=algorithm).fit(X[:1], y[:1]), X)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "l2", "manhattan", "cityblock", "l1", "chebyshev"])
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree"])
+def test_metrics_by_name(algorithm, metric):
+    X, y = make_classification(80, 4, random_state=0)
+    assert_same(KNeighborsClassifier(3, algorithm=algorithm, metric=metric).fit(X, y), X + 0.1)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "cityblock", "l1", "chebyshev"])
+def test_metrics_by_name_and_brute_force(metric):
+    X, y = make_classification(80, 4, random_state=0)
+    assert_same(KNeighborsClassifier(3, algorithm="brute", metric=metric).fit(X, y), X + 0.1)
+
+
+def test_order_among_the_settings_of_the_metric():
+    X, y = make_classification(80, 4, random_state=0)
+    model = KNeighborsClassifier(3, metric_params={"p": 3})
+    with pytest.warns(SyntaxWarning, match="Parameter p is found"):
+        model.fit(X, y)
+    assert_same(model, X + 0.1)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (KNeighborsClassifier(metric="cosine"), "'cosine'.*supported"),
+        (KNeighborsClassifier(metric="l2", algorithm="brute"), "'l2'.*supported"),
+        (KNeighborsClassifier(metric=lambda a, b: abs(a - b).sum()), "metric.*supported"),
+        (KNeighborsClassifier(metric=DistanceMetric.get_metric("euclidean")), "metric"),
+        (KNeighborsClassifier(metric_params={"w": np.ones(4)}), "without weights"),
+        (KNeighborsClassifier(weights=lambda d: d + 1), "weights must be"),
+        (KNeighborsRegressor(p=0.5, algorithm="brute"), "p=0.5"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Mind that for 0 < p < 1:UserWarning")
+def test_unsupported_settings(model, message):
+    X, y = make_classification(40, 4, random_state=0)
+    with pytest.raises(UnsupportedEstimatorError, match=message):
+        lift(model.fit(X, y))
+
+
+def test_unsupported_rows():
+    X, y = make_classification(40, 4, random_state=0)
+    with pytest.raises(UnsupportedEstimatorError, match="dense"):
+        lift(KNeighborsClassifier().fit(sparse.csr_array(X), y))
+    with pytest.raises(UnsupportedEstimatorError, match="array"):
+        lift(KNeighborsClassifier().fit(KDTree(X), y))
