@@ -1,7 +1,7 @@
 """Arrays that are stored as codes plus a decoding rule.
 
 Wherever the IR holds an array of model parameters it may hold one of these instead; `decode`
-gives the float64 values that the codes stand for.
+gives the float64 values that the codes stand for, or float32 ones that are held as they are.
 """
 
 from __future__ import annotations
@@ -259,8 +259,11 @@ class Sparse(Encoded):
         return np.repeat(np.arange(self.indptr.size - 1), pointers[1:] - pointers[:-1])
 
     def decode(self) -> np.ndarray:
-        dense = np.zeros(self.shape)
-        dense[self.rows(), self.indices] = decode(self.data)
+        values = decode(self.data)
+        # Plain float32 stays float32, as it does in a plain array.
+        narrow = values.dtype == np.float32
+        dense = np.zeros(self.shape, np.float32 if narrow else np.float64)
+        dense[self.rows(), self.indices] = values
         return dense
 
 
