@@ -8,9 +8,18 @@ from ..ir import DenseNetwork, Encoded, Layer, Model, decode
 from ..runtime._rows import as_dense
 from ..runtime.network import ACTIVATE
 from ._base import SkipPass
-from ._context import Context, Data
+from ._context import Context, Data, take_rows
 
-__all__ = ["activated", "layer_inputs", "network_of", "plain", "plain_layers", "with_layers"]
+__all__ = [
+    "activated",
+    "as_count",
+    "layer_inputs",
+    "network_of",
+    "plain",
+    "plain_layers",
+    "with_layers",
+    "with_weights",
+]
 
 
 def network_of(model: Model) -> DenseNetwork:
@@ -45,14 +54,20 @@ def plain_layers(network: DenseNetwork) -> tuple[list[np.ndarray], list[np.ndarr
     return [w for w, _ in pairs], [b for _, b in pairs]
 
 
-def with_layers(model: Model, weights: list[np.ndarray], biases: list[np.ndarray]) -> Model:
-    """The model with other weights; activations stay."""
-    network = network_of(model)
+def with_weights(
+    network: DenseNetwork, weights: list[np.ndarray], biases: list[np.ndarray]
+) -> DenseNetwork:
+    """The network with other weights; activations stay."""
     layers = tuple(
         layer.replace(weights=w, bias=b)
         for layer, w, b in zip(network.layers, weights, biases, strict=True)
     )
-    return model.with_predictor(network.replace(layers=layers))
+    return network.replace(layers=layers)
+
+
+def with_layers(model: Model, weights: list[np.ndarray], biases: list[np.ndarray]) -> Model:
+    """The model with other weights in its network."""
+    return model.with_predictor(with_weights(network_of(model), weights, biases))
 
 
 def activated(activation: str, sums: np.ndarray) -> np.ndarray:
@@ -64,11 +79,17 @@ def activated(activation: str, sums: np.ndarray) -> np.ndarray:
 
 def layer_inputs(model: Model, context: Context, data: Data, most: int = 5000) -> list[np.ndarray]:
     """What each layer sees of (at most `most` of) the rows."""
-    rows = as_dense(context.inputs(model, data), np.float64)
-    if rows.shape[0] > most:
-        rows = rows[context.generator().choice(rows.shape[0], most, replace=False)]
-    found = [rows]
+    if len(data) > most:
+        chosen = np.sort(context.generator().choice(len(data), most, replace=False))
+        data = Data(take_rows(data.X, chosen))
+    found = [as_dense(context.inputs(model, data), np.float64)]
     for layer in network_of(model).layers[:-1]:
         weights, bias = plain(layer)
         found.append(activated(layer.activation, found[-1] @ weights + bias))
     return found
+
+
+def as_count(share: int | float, size: int) -> int:
+    """How many a number (an integer) or share (a float) of `size` is; at least one."""
+    count = int(share) if isinstance(share, int | np.integer) else round(share * size)
+    return min(max(count, 1), size)

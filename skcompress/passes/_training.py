@@ -1,4 +1,4 @@
-"""The training loop behind fine-tuning."""
+"""The training loop behind fine-tuning: masked Adam in float32, the best state kept."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ._context import Context
+from ..runtime._rows import CsrRows, Rows, blocks
+from ._dense import FlatNetwork, loss_of
 
-__all__ = ["FineTuneReport", "Network", "Schedule", "train"]
+__all__ = ["LEAST_ROWS", "FineTuneReport", "Prune", "Schedule", "train"]
 
-_BATCH = 200
+LEAST_ROWS = 10
+"""With fewer rows there is nothing to keep aside."""
+
 _VALIDATION_SHARE = 0.1
 _LEAST_VALIDATION = 10
+_BLOCK = 2048
 _CLIP = 5.0
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 _FLOOR = 0.02
-_VANISHING, _EXPLODING = 1e-6, 1e3
+_QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_VANISHING, _EXPLODING, _OFTEN = 1e-4, 1e3, 0.5
 
 Prune = Callable[[float, list[np.ndarray]], "list[np.ndarray] | None"]
+Progress = Callable[[int, int], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,16 +37,20 @@ class Schedule:
     epochs : int
         Passes over the rows.
     learning_rate : float
-        At the start.
-    prune : callable
-        ``prune(share of all steps done, weights) -> masks`` or None.
+        At the start; it falls as a cosine.
+    batch_size : int
+        Rows a step.
+    prune : callable or None
+        ``prune(share of all steps, this one included; weights) -> masks``, or None where they
+        stay as they are.
     settled_from : float
         Share of all steps from which on states count: before, the masks still change.
     """
 
     epochs: int
     learning_rate: float
-    prune: Prune
+    batch_size: int
+    prune: Prune | None = None
     settled_from: float = 0.0
 
 
@@ -54,236 +64,204 @@ class FineTuneReport:
         Mean training loss of each epoch.
     errors : tuple of float
         Error on the rows that were kept aside for it, after each epoch: share of wrong rows for
-        classes, mean loss otherwise. Entry 0 is the state at the start.
+        classes, squared error in units of the target's variance for numbers, mean Poisson loss
+        for an exponential output. Entry 0 is the state at the start.
     gradient_norms : ndarray of shape (n_epochs, n_layers)
-        Mean norm of each layer's gradient.
+        Mean norm of the gradient of each layer's weights, before clipping.
+    gradient_quantiles : ndarray of shape (n_layers, 5)
+        Least, quartiles and largest of these norms over all steps.
+    clipped : float
+        Share of the steps whose gradient was so long that it was shortened.
     best_epoch : int
         Epoch whose state was kept; 0: the one at the start.
     interrupted : bool
         Whether it was stopped from the keyboard.
+    diverged : bool
+        Whether it was stopped because a gradient was not finite.
     """
 
     losses: tuple[float, ...]
     errors: tuple[float, ...]
     gradient_norms: np.ndarray
+    gradient_quantiles: np.ndarray
+    clipped: float
     best_epoch: int
     interrupted: bool = False
+    diverged: bool = False
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the gradient norms give reason to worry about."""
+        """What the gradients give reason to worry about.
+
+        A layer's gradient vanishes if its median norm is tiny against that of the layer with the
+        largest: near a minimum all are small, and nothing is wrong.
+        """
         found = []
-        for place, norms in enumerate(self.gradient_norms.T):
-            if norms.size and float(norms.min()) < _VANISHING:
-                found.append(f"gradients of layer {place} vanish ({norms.min():.1e})")
-            if norms.size and not float(norms.max()) < _EXPLODING:
-                found.append(f"gradients of layer {place} explode ({norms.max():.1e})")
+        medians, largest = self.gradient_quantiles[:, 2], self.gradient_quantiles[:, 4]
+        for place, (median, most) in enumerate(zip(medians, largest, strict=True)):
+            if median <= _VANISHING * medians.max():
+                found.append(f"gradients of layer {place} vanish (median norm {median:.1e})")
+            if most > _EXPLODING:
+                found.append(f"gradients of layer {place} explode (largest norm {most:.1e})")
+        if self.clipped > _OFTEN:
+            found.append(
+                f"gradients were clipped in {self.clipped:.0%} of the steps: try a lower "
+                "learning rate"
+            )
+        if self.diverged:
+            found.append("a gradient was not finite: training stopped there")
         return tuple(found)
-
-
-class Network:
-    """Weights and biases as views of one flat float32 vector, with gradients likewise."""
-
-    def __init__(
-        self, weights: list[np.ndarray], biases: list[np.ndarray], activations: list[str]
-    ) -> None:
-        self.activations = activations
-        self.flat, self.weights, self.biases = _flat(weights, biases)
-        self.gradient, self.weight_gradients, self.bias_gradients = _flat(weights, biases)
-
-    def forward(self, rows: np.ndarray) -> list[np.ndarray]:
-        """Inputs of each layer, and the output last."""
-        outputs = [rows]
-        for w, b, activation in zip(self.weights, self.biases, self.activations, strict=True):
-            sums = outputs[-1] @ w
-            sums += b
-            _ACTIVATE[activation](sums)
-            outputs.append(sums)
-        return outputs
-
-    def backward(self, outputs: list[np.ndarray], delta: np.ndarray) -> None:
-        """Fill the gradients from the gradient at the sums of the last layer."""
-        for place in range(len(self.weights) - 1, -1, -1):
-            np.matmul(outputs[place].T, delta, out=self.weight_gradients[place])
-            np.sum(delta, axis=0, out=self.bias_gradients[place])
-            if place:
-                delta = delta @ self.weights[place].T
-                _DERIVE[self.activations[place - 1]](delta, outputs[place])
-
-
-def _flat(
-    weights: list[np.ndarray], biases: list[np.ndarray]
-) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
-    parts = [*weights, *biases]
-    flat = np.concatenate([part.ravel() for part in parts]).astype(np.float32)
-    ends = np.cumsum([part.size for part in parts])
-    views = [
-        flat[end - part.size : end].reshape(part.shape)
-        for end, part in zip(ends, parts, strict=True)
-    ]
-    return flat, views[: len(weights)], views[len(weights) :]
-
-
-def _softmax(sums: np.ndarray) -> None:
-    sums -= sums.max(axis=1, keepdims=True)
-    np.exp(sums, out=sums)
-    sums /= sums.sum(axis=1, keepdims=True)
-
-
-def _logistic(sums: np.ndarray) -> None:
-    np.clip(sums, -80, 80, out=sums)
-    np.negative(sums, out=sums)
-    np.exp(sums, out=sums)
-    sums += 1
-    np.reciprocal(sums, out=sums)
-
-
-def _exp(sums: np.ndarray) -> None:
-    np.clip(sums, None, 80, out=sums)
-    np.exp(sums, out=sums)
-
-
-_ACTIVATE: dict[str, Callable[[np.ndarray], object]] = {
-    "identity": lambda sums: None,
-    "relu": lambda sums: np.maximum(sums, 0, out=sums),
-    "tanh": lambda sums: np.tanh(sums, out=sums),
-    "logistic": _logistic,
-    "softmax": _softmax,
-    "exp": _exp,
-}
-
-
-def _times(delta: np.ndarray, factor: np.ndarray) -> None:
-    delta *= factor
-
-
-_DERIVE: dict[str, Callable[[np.ndarray, np.ndarray], None]] = {
-    "identity": lambda delta, out: None,
-    "relu": lambda delta, out: _times(delta, out > 0),
-    "tanh": lambda delta, out: _times(delta, 1 - out * out),
-    "logistic": lambda delta, out: _times(delta, out * (1 - out)),
-}
-
-
-def loss_of(activation: str, output: np.ndarray, target: np.ndarray, scale: float) -> np.ndarray:
-    """The loss of each row; its gradient at the sums is ``(output - target) * scale``."""
-    tiny = np.float32(1e-7)
-    if activation == "softmax":
-        return -(target * np.log(np.maximum(output, tiny))).sum(axis=1) * scale
-    if activation == "logistic":
-        likely = target * np.log(np.maximum(output, tiny))
-        likely += (1 - target) * np.log(np.maximum(1 - output, tiny))
-        return -likely.sum(axis=1) * scale
-    if activation == "exp":
-        return (output - target * np.log(np.maximum(output, tiny))).sum(axis=1) * scale
-    return 0.5 * scale * np.square(output - target).sum(axis=1)
 
 
 def train(
     weights: list[np.ndarray],
     biases: list[np.ndarray],
     activations: list[str],
-    rows: np.ndarray,
+    rows: Rows,
     targets: np.ndarray,
     sample_weight: np.ndarray | None,
     masks: list[np.ndarray],
     schedule: Schedule,
-    context: Context,
+    generator: np.random.Generator,
+    progress: Progress,
 ) -> tuple[list[np.ndarray], list[np.ndarray], FineTuneReport]:
     """Train on and give back the best state by rows kept aside; the arguments stay as they are.
 
-    An interruption from the keyboard ends the training and keeps the best state so far.
+    An interruption from the keyboard ends the training and keeps the best state so far; while
+    weights are still being pruned there is no best one yet, and the present one is kept.
 
     Parameters
     ----------
     weights, biases : list of ndarray
         The state to start from.
     activations : list of str
-        Of each layer. The last decides the loss: cross-entropy, squared error or Poisson deviance.
-    rows, targets : ndarray of float32
-        What goes in, and what should come out.
+        Of each layer. The last decides the loss.
+    rows : ndarray of float32, or CsrRows
+        What goes in.
+    targets : ndarray of float32, of shape (n_rows, n_outputs)
+        What should come out.
     sample_weight : ndarray or None
         Weights of the rows.
     masks : list of ndarray of bool
         Weights that may be other than zero, until the schedule says otherwise.
     schedule : Schedule
         How to go on.
-    context : Context
-        Seed and progress.
+    generator : numpy.random.Generator
+        Draws the rows that are kept aside, and the order of the others.
+    progress : callable
+        ``progress(epochs done, epochs)``.
 
     Returns
     -------
-    weights, biases : list of ndarray
-        In the dtypes that came in.
+    weights, biases : list of ndarray of float32
+        The best state.
     report : FineTuneReport
         What happened.
     """
-    generator = context.generator()
-    order = generator.permutation(rows.shape[0])
+    share = np.ones(len(targets)) if sample_weight is None else np.asarray(sample_weight, float)
+    share = (share / share.mean()).astype(np.float32)
+    order = generator.permutation(len(targets))
     count = max(int(_VALIDATION_SHARE * order.size), min(_LEAST_VALIDATION, order.size // 2))
-    judged, fitted = order[:count], order[count:]
-    share = np.ones(rows.shape[0]) if sample_weight is None else sample_weight
-    share = (share / share.mean()).astype(np.float32)[:, None]
-    scale = 1.0
-    if activations[-1] == "identity":
-        scale = float(1.0 / max(np.var(targets, axis=0).mean(), 1e-12))
+    judged, fitted = np.sort(order[:count]), order[count:]
 
-    network = Network(weights, biases, activations)
+    network = FlatNetwork(weights, biases, activations)
     mask = _flat_mask(masks, biases)
     network.flat *= mask
-    moments = np.zeros_like(network.flat), np.zeros_like(network.flat)
-    best = network.flat.copy()
-    errors = [_error(network, rows[judged], targets[judged], share[judged], scale)]
-    least = errors[0] if schedule.settled_from == 0 else (np.inf, np.inf)
-    best_epoch, losses, norms = 0, [], []
-    n_batches = max(-(-fitted.size // _BATCH), 1)
-    n_steps, step, interrupted = n_batches * schedule.epochs, 0, False
+    adam = _Adam(network)
+    best, best_epoch = network.flat.copy(), 0
+    error, cost = _judge(network, rows, targets, share, judged)
+    errors = [error]
+    least = cost if schedule.settled_from == 0 else np.inf
+    losses: list[float] = []
+    norms: list[list[float]] = []
+    n_batches = max(-(-fitted.size // schedule.batch_size), 1)
+    n_steps, step = n_batches * schedule.epochs, 0
+    interrupted = diverged = False
     try:
         for epoch in range(schedule.epochs):
             generator.shuffle(fitted)
-            total, epoch_norms = 0.0, np.zeros(len(weights))
+            total = 0.0
             for batch in np.array_split(fitted, n_batches):
-                fresh = schedule.prune(step / n_steps, network.weights)
-                if fresh is not None:
+                step += 1
+                fresh = schedule.prune and schedule.prune(step / n_steps, network.weights)
+                if fresh:
                     mask = _flat_mask(fresh, biases)
                     network.flat *= mask
-                outputs = network.forward(rows[batch])
-                weight = share[batch]
-                each = loss_of(activations[-1], outputs[-1], targets[batch], scale)
-                total += float((each * weight[:, 0]).sum())
-                delta = (outputs[-1] - targets[batch]) * (weight * np.float32(scale / batch.size))
+                outputs, weight = network.forward(_take(rows, batch)), share[batch]
+                each = loss_of(activations[-1], outputs[-1], targets[batch])
+                total += float(each @ weight)
+                delta = outputs[-1] - targets[batch]
+                delta *= (weight / np.float32(batch.size))[:, None]
                 network.backward(outputs, delta)
                 network.gradient *= mask
-                epoch_norms += [float(np.linalg.norm(g)) for g in network.weight_gradients]
-                step += 1
-                rate = schedule.learning_rate * _cosine(step / n_steps)
-                _adam(network, moments, step, rate)
+                norms.append([float(np.linalg.norm(g)) for g in network.weight_gradients])
+                if not adam.step(step, schedule.learning_rate * _cosine(step / n_steps)):
+                    diverged = True
+                    break
                 network.flat *= mask
+            if diverged:
+                break
             losses.append(total / fitted.size)
-            norms.append(epoch_norms / n_batches)
-            errors.append(_error(network, rows[judged], targets[judged], share[judged], scale))
-            settled = step / n_steps > schedule.settled_from
-            if settled and errors[-1] <= least:
-                least, best_epoch, best = errors[-1], epoch + 1, network.flat.copy()
-            context.report_progress("fine-tuning", epoch + 1, schedule.epochs)
+            error, cost = _judge(network, rows, targets, share, judged)
+            errors.append(error)
+            if step / n_steps > schedule.settled_from and cost <= least:
+                least, best_epoch, best = cost, epoch + 1, network.flat.copy()
+            progress(epoch + 1, schedule.epochs)
     except KeyboardInterrupt:
         interrupted = True
-        if not np.isfinite(least[0]):
-            best, best_epoch = network.flat.copy(), len(losses)
-    network.flat[:] = best
+        if not np.isfinite(least):
+            best, best_epoch = network.flat * mask, len(losses)
+    # A masked negative number is a negative zero, which would be one more value to store.
+    network.flat[:] = best + np.float32(0)
+    done = np.array(norms).reshape(-1, len(weights))
+    whole = done[: len(losses) * n_batches].reshape(len(losses), n_batches, len(weights))
     report = FineTuneReport(
         losses=tuple(losses),
-        errors=tuple(error for error, _ in errors),
-        gradient_norms=np.array(norms).reshape(-1, len(weights)),
+        errors=tuple(errors),
+        gradient_norms=whole.mean(axis=1),
+        gradient_quantiles=(
+            np.quantile(done, _QUANTILES, axis=0).T if len(done) else np.zeros((len(weights), 5))
+        ),
+        clipped=adam.clipped / max(step, 1),
         best_epoch=best_epoch,
         interrupted=interrupted,
+        diverged=diverged,
     )
-    # Copies, in the dtypes that came in: the views end with this function.
-    return (
-        [w.astype(old.dtype) for w, old in zip(network.weights, weights, strict=True)],
-        [b.astype(old.dtype) for b, old in zip(network.biases, biases, strict=True)],
-        report,
-    )
+    return network.weights, network.biases, report
+
+
+class _Adam:
+    """Adam on a flat network's clipped gradient, without temporaries."""
+
+    def __init__(self, network: FlatNetwork) -> None:
+        self.network = network
+        self.first, self.second = np.zeros_like(network.flat), np.zeros_like(network.flat)
+        self.spare = np.empty_like(network.flat)
+        self.clipped = 0
+
+    def step(self, number: int, rate: float) -> bool:
+        """Make a step, unless the gradient is not finite; say whether it was made."""
+        gradient, spare = self.network.gradient, self.spare
+        norm = float(np.linalg.norm(gradient))
+        if not np.isfinite(norm):
+            return False
+        if norm > _CLIP:
+            gradient *= np.float32(_CLIP / norm)
+            self.clipped += 1
+        self.first *= np.float32(_BETA1)
+        np.multiply(gradient, np.float32(1 - _BETA1), out=spare)
+        self.first += spare
+        self.second *= np.float32(_BETA2)
+        np.square(gradient, out=spare)
+        spare *= np.float32(1 - _BETA2)
+        self.second += spare
+        np.sqrt(self.second, out=spare)
+        correction = float(np.sqrt(1 - _BETA2**number))
+        spare += np.float32(_EPSILON * correction)
+        np.divide(self.first, spare, out=spare)
+        spare *= np.float32(rate * correction / (1 - _BETA1**number))
+        self.network.flat -= spare
+        return True
 
 
 def _flat_mask(masks: list[np.ndarray], biases: list[np.ndarray]) -> np.ndarray:
@@ -295,37 +273,42 @@ def _cosine(share: float) -> float:
     return _FLOOR + (1.0 - _FLOOR) * 0.5 * (1.0 + float(np.cos(np.pi * share)))
 
 
-def _adam(network: Network, moments: tuple[np.ndarray, np.ndarray], step: int, rate: float) -> None:
-    """One step of Adam on the clipped gradient."""
-    gradient, (first, second) = network.gradient, moments
-    norm = float(np.linalg.norm(gradient))
-    if norm > _CLIP:
-        gradient *= np.float32(_CLIP / norm)
-    first *= np.float32(_BETA1)
-    first += np.float32(1 - _BETA1) * gradient
-    second *= np.float32(_BETA2)
-    np.square(gradient, out=gradient)
-    gradient *= np.float32(1 - _BETA2)
-    second += gradient
-    np.sqrt(second, out=gradient)
-    correction = np.sqrt(1 - _BETA2**step)
-    gradient += np.float32(_EPSILON * correction)
-    np.divide(first, gradient, out=gradient)
-    gradient *= np.float32(rate * correction / (1 - _BETA1**step))
-    network.flat -= gradient
+def _take(rows: Rows, chosen: np.ndarray) -> np.ndarray:
+    """Some rows, dense; only a batch of a sparse matrix is ever spread out."""
+    if not isinstance(rows, CsrRows):
+        return rows[chosen]
+    starts = rows.indptr[chosen].astype(np.int64)
+    counts = rows.indptr[chosen + 1].astype(np.int64) - starts
+    ends = np.cumsum(counts)
+    entries = np.arange(ends[-1]) + np.repeat(starts - (ends - counts), counts)
+    dense = np.zeros((chosen.size, rows.shape[1]), np.float32)
+    place = np.repeat(np.arange(chosen.size), counts), rows.indices[entries]
+    np.add.at(dense, place, rows.data[entries].astype(np.float32))
+    return dense
 
 
-def _error(
-    network: Network, rows: np.ndarray, targets: np.ndarray, share: np.ndarray, scale: float
+def _judge(
+    network: FlatNetwork, rows: Rows, targets: np.ndarray, share: np.ndarray, judged: np.ndarray
 ) -> tuple[float, float]:
-    """Share of wrong rows (for classes) and mean loss."""
-    output = network.forward(rows)[-1]
+    """The error that is reported, and what states are compared by.
+
+    The share of wrong rows is what matters, but among a few rows it is luck: the mean loss counts
+    along with it, by the standard error that such a share can have.
+    """
     activation = network.activations[-1]
-    loss = float((loss_of(activation, output, targets, scale) * share[:, 0]).mean())
-    if activation == "softmax":
-        wrong = output.argmax(axis=1) != targets.argmax(axis=1)
-    elif activation == "logistic":
-        wrong = ((output > 0.5) != (targets > 0.5)).any(axis=1)
-    else:
-        return loss, loss
-    return float((wrong * share[:, 0]).mean()), loss
+    error, loss = 0.0, 0.0
+    for block in blocks(judged.size, _BLOCK):
+        chosen = judged[block]
+        target, weight = targets[chosen], share[chosen]
+        output = network.forward(_take(rows, chosen))[-1]
+        each = loss_of(activation, output, target)
+        loss += float(each @ weight)
+        if activation == "softmax":
+            each = output.argmax(axis=1) != target.argmax(axis=1)
+        elif activation == "logistic":
+            each = ((output > 0.5) != (target > 0.5)).any(axis=1)
+        elif activation == "identity":
+            each = np.square(output - target).mean(axis=1)
+        error += float(each @ weight)
+    total = max(float(share[judged].sum()), 1e-12)
+    return error / total, (error + loss / (2.0 * np.sqrt(judged.size))) / total

@@ -8,10 +8,14 @@ from typing import ClassVar
 import numpy as np
 
 from ..ir import Layer, LowRank, Model
+from ._base import SkipPass
 from ._context import Context
-from ._networks import layer_inputs, network_of, plain, plain_layers
+from ._networks import as_count, layer_inputs, network_of, plain, plain_layers
 
 __all__ = ["LowRankLayers"]
+
+_RIDGE = 1e-6
+_TINY = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,12 +23,13 @@ class LowRankLayers:
     """Replace a layer's weights by factors of low rank, where that is smaller.
 
     The singular value decomposition is weighted by the second moments of what the layer sees on
-    the refit rows, so that errors count where inputs are large; without rows it is plain.
+    the refit rows, about their mean, so that errors count where inputs vary; what the change does
+    to the mean of the sums goes into the bias. Without rows it is plain.
 
     Parameters
     ----------
     rank : int or float
-        Rank, or share of the largest possible one.
+        Rank, or share of the largest possible one. At least one.
     """
 
     rank: int | float
@@ -33,36 +38,45 @@ class LowRankLayers:
     def apply(self, model: Model, context: Context) -> Model:
         """Factorize the layers."""
         network = network_of(model)
-        plain_layers(network)
-        inputs: list[np.ndarray | None] = [None] * len(network.layers)
+        weights, _ = plain_layers(network)
+        ranks = [as_count(self.rank, min(matrix.shape)) for matrix in weights]
+        smaller = [r * sum(w.shape) < w.size for r, w in zip(ranks, weights, strict=True)]
+        if not any(smaller):
+            raise SkipPass("no layer gets smaller by factors of that rank")
+        inputs: list[np.ndarray | None] = [None] * len(weights)
         if context.refit is not None:
             inputs = list(layer_inputs(model, context, context.refit))
         layers = tuple(
-            self._factorized(layer, seen)
-            for layer, seen in zip(network.layers, inputs, strict=True)
+            _factorized(layer, seen, rank) if pays else layer
+            for layer, seen, rank, pays in zip(network.layers, inputs, ranks, smaller, strict=True)
         )
         return model.with_predictor(network.replace(layers=layers))
 
-    def _factorized(self, layer: Layer, seen: np.ndarray | None) -> Layer:
-        weights, _ = plain(layer)
-        most = min(weights.shape)
-        rank = self.rank if isinstance(self.rank, int) else round(self.rank * most)
-        rank = min(max(int(rank), 1), most)
-        if rank * sum(weights.shape) >= weights.size:
-            return layer
-        root = None
-        if seen is not None:
-            # The square root of the moments; a ridge keeps inputs that were never seen apart.
-            moments = seen.T @ seen / seen.shape[0]
-            moments[np.diag_indices_from(moments)] += (
-                1e-6 * np.trace(moments) / len(moments) + 1e-12
-            )
-            root = np.linalg.cholesky(moments).T
-        weighed = weights if root is None else root @ weights
-        u, s, vt = np.linalg.svd(weighed, full_matrices=False)
-        left = u[:, :rank] * np.sqrt(s[:rank])
-        right = np.sqrt(s[:rank])[:, None] * vt[:rank]
-        if root is not None:
-            left = np.linalg.solve(root, left)
-        factors = LowRank(left=left.astype(weights.dtype), right=right.astype(weights.dtype))
-        return layer.replace(weights=factors)
+
+def _factorized(layer: Layer, seen: np.ndarray | None, rank: int) -> Layer:
+    weights, bias = plain(layer)
+    if seen is None:
+        left, right = _truncated(weights.astype(np.float64), rank)
+        shift = np.zeros_like(bias)
+    else:
+        mean = seen.mean(axis=0)
+        moments = (seen - mean).T @ (seen - mean) / len(seen)
+        # A ridge keeps inputs apart that never varied.
+        moments[np.diag_indices_from(moments)] += (
+            _RIDGE * float(np.trace(moments)) / len(moments) + _TINY
+        )
+        root = np.linalg.cholesky(moments).T
+        left, right = _truncated(root @ weights, rank)
+        left = np.linalg.solve(root, left)
+        shift = mean @ (weights - left @ right)
+    return layer.replace(
+        weights=LowRank(left=left.astype(weights.dtype), right=right.astype(weights.dtype)),
+        bias=(bias + shift).astype(bias.dtype),
+    )
+
+
+def _truncated(matrix: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two factors of a rank whose product is nearest to a matrix, of equal size."""
+    u, s, vt = np.linalg.svd(matrix, full_matrices=False)
+    size = np.sqrt(s[:rank])
+    return u[:, :rank] * size, size[:, None] * vt[:rank]

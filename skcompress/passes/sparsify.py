@@ -21,17 +21,29 @@ class PruneWeights:
     Parameters
     ----------
     sparsity : float
-        Share of all weights that become zero.
+        Share of all weights that are zero afterwards, those that are zero before included.
+    per_layer : bool
+        Every layer loses that share; otherwise layers are compared with each other, as
+        `magnitude_masks` does.
     """
 
     sparsity: float
+    per_layer: bool = False
     exact: ClassVar[bool] = False
 
     def apply(self, model: Model, context: Context) -> Model:
         """Prune the weights."""
         weights, biases = plain_layers(network_of(model))
-        masks = magnitude_masks(weights, self.sparsity)
-        return with_layers(model, [w * m for w, m in zip(weights, masks, strict=True)], biases)
+        if self.per_layer:
+            masks = [magnitude_masks([matrix], self.sparsity)[0] for matrix in weights]
+        else:
+            masks = magnitude_masks(weights, self.sparsity)
+        if all(bool((mask | (w == 0)).all()) for w, mask in zip(weights, masks, strict=True)):
+            return model
+        pruned = [
+            np.where(mask, w, w.dtype.type(0)) for w, mask in zip(weights, masks, strict=True)
+        ]
+        return with_layers(model, pruned, biases)
 
 
 def magnitude_masks(weights: list[np.ndarray], sparsity: float) -> list[np.ndarray]:
@@ -50,7 +62,7 @@ def magnitude_masks(weights: list[np.ndarray], sparsity: float) -> list[np.ndarr
     Returns
     -------
     list of ndarray of bool
-        True where a weight stays.
+        True where a weight stays. As many go as the share says, also where some are equal.
     """
     scores = []
     for place, matrix in enumerate(weights):
@@ -58,8 +70,12 @@ def magnitude_masks(weights: list[np.ndarray], sparsity: float) -> list[np.ndarr
         share = 2.0 if place == len(weights) - 1 and place > 0 else 1.0
         scores.append(np.abs(matrix) * (share / typical))
     everything = np.concatenate([score.ravel() for score in scores])
-    count = int(sparsity * everything.size)
-    if count == 0:
-        return [np.ones(matrix.shape, bool) for matrix in weights]
-    threshold = np.partition(everything, count - 1)[count - 1]
-    return [score > threshold for score in scores]
+    stays = np.ones(everything.size, bool)
+    count = min(round(sparsity * everything.size), everything.size)
+    if count > 0:
+        stays[np.argpartition(everything, count - 1)[:count]] = False
+    ends = np.cumsum([matrix.size for matrix in weights])
+    return [
+        stays[end - matrix.size : end].reshape(matrix.shape)
+        for end, matrix in zip(ends, weights, strict=True)
+    ]
