@@ -24,7 +24,9 @@ class LowRankLayers:
 
     The singular value decomposition is weighted by the second moments of what the layer sees on
     the refit rows, about their mean, so that errors count where inputs vary; what the change does
-    to the mean of the sums goes into the bias. Without rows it is plain.
+    to the mean of the sums goes into the bias. Without rows it is plain. An output layer with fewer
+    outputs than inputs stays: a lower rank would make some outputs combinations of others, and
+    classes that can no longer be told apart cost more than such a layer weighs.
 
     Parameters
     ----------
@@ -41,6 +43,7 @@ class LowRankLayers:
         weights, _ = plain_layers(network)
         ranks = [as_count(self.rank, min(matrix.shape)) for matrix in weights]
         smaller = [r * sum(w.shape) < w.size for r, w in zip(ranks, weights, strict=True)]
+        smaller[-1] &= weights[-1].shape[0] <= weights[-1].shape[1]
         if not any(smaller):
             raise SkipPass("no layer gets smaller by factors of that rank")
         inputs: list[np.ndarray | None] = [None] * len(weights)

@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skcompress.families import lift
-from skcompress.ir import LowRank, decode
+from skcompress.ir import DenseNetwork, Layer, LowRank, Numbers, decode
 from skcompress.passes import Context, Data, LowRankLayers, QuantizeWeights, SkipPass
 from skcompress.passes._networks import layer_inputs
 from skcompress.runtime import CompactModel
@@ -20,22 +20,38 @@ def test_factors_have_the_rank_asked_for_where_that_is_smaller(digits_mlp):
     first, second, last = LowRankLayers(8).apply(model, context).predictor.layers
     assert (first.weights.left.shape, first.weights.right.shape) == ((64, 8), (8, 40))
     assert (second.weights.left.shape, second.weights.right.shape) == ((40, 8), (8, 20))
-    # 8 * (20 + 10) numbers are more than 20 * 10.
     assert last is model.predictor.layers[-1]
+
+
+def test_outputs_stay_apart_where_they_are_few(digits_mlp):
+    """Factors would be smaller for both output layers; only the wide one gets them."""
+    model, _, _ = digits_mlp
+    few = LowRankLayers(2).apply(model, Context(original=model))
+    last = model.predictor.layers[-1]
+    assert few.predictor.layers[-1] is last
+    rng = np.random.default_rng(0)
+    wide = Layer(weights=rng.normal(size=(20, 50)), bias=np.zeros(50), activation="identity")
+    network = DenseNetwork(layers=(*model.predictor.layers[:-1], wide))
+    many = model.replace(
+        chain=model.chain.replace(predictor=network), head=Numbers(n_outputs=50, ravel=False)
+    )
+    reduced = LowRankLayers(2).apply(many, Context(original=many))
+    assert reduced.predictor.layers[-1].weights.left.shape == (20, 2)
 
 
 def test_a_share_is_of_the_largest_rank(digits_mlp):
     model, _, _ = digits_mlp
     reduced = LowRankLayers(0.25).apply(model, Context(original=model))
-    ranks = [layer.weights.left.shape[1] for layer in reduced.predictor.layers]
-    assert ranks == [10, 5, 2]
+    ranks = [layer.weights.left.shape[1] for layer in reduced.predictor.layers[:-1]]
+    assert ranks == [10, 5]
     assert reduced.nbytes < model.nbytes
 
 
 def test_without_rows_it_is_the_nearest_matrix(digits_mlp):
     model, _, _ = digits_mlp
     reduced = LowRankLayers(6).apply(model, Context(original=model))
-    for before, after in zip(model.predictor.layers, reduced.predictor.layers, strict=True):
+    hidden = zip(model.predictor.layers[:-1], reduced.predictor.layers[:-1], strict=True)
+    for before, after in hidden:
         left_out = np.linalg.svd(before.weights, compute_uv=False)[6:]
         gap = np.linalg.norm(decode(after.weights) - before.weights)
         assert gap == pytest.approx(np.linalg.norm(left_out))
