@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import get_tags
+from sklearn.utils import get_tags, indexable
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -151,7 +151,8 @@ class BaseCompressor(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         if job.tolerance is None or X is None:
             return everything, None, inner_params
         stratify = is_classifier(_unwrapped(self.estimator))
-        parts = hold_out(X, y, weight, job.random_state, stratify=stratify)
+        X, y, weight = indexable(X, y, weight)
+        parts = hold_out(X, y, job.random_state, stratify=stratify)
         if parts is None:
             return everything, None, inner_params
         rest, held = parts
@@ -177,7 +178,7 @@ class BaseCompressor(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
     def _checked(self, X: Any) -> Any:
         """Names and number of columns as scikit-learn checks them; values are the model's job."""
         check_is_fitted(self, "model_")
-        if hasattr(self, "n_features_in_") and (hasattr(X, "shape") or hasattr(X, "columns")):
+        if hasattr(self, "n_features_in_") and len(getattr(X, "shape", ())) == 2:
             validate_data(self, X, reset=False, skip_check_array=True)
         return X
 

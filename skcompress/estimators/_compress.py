@@ -107,14 +107,14 @@ def file_bytes(model: CompactModel) -> int:
 
 
 def hold_out(
-    X: Any, y: Any, sample_weight: Any, random_state: Any, *, stratify: bool
+    X: Any, y: Any, random_state: Any, *, stratify: bool
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Indices of the rows to fit on and of a seeded fifth to judge by.
 
     Parameters
     ----------
-    X, y, sample_weight : array-like
-        Rows, targets and weights.
+    X, y : array-like
+        Rows and targets.
     random_state : int, RandomState or None
         Seed.
     stratify : bool
@@ -130,8 +130,11 @@ def hold_out(
     if n_rows < _LEAST_ROWS:
         return None
     order = check_random_state(random_state).permutation(n_rows)
-    if stratify and y is not None and np.ndim(y) == 1:
-        _, group = np.unique(np.asarray(y), return_inverse=True)
+    target = None if y is None else np.asarray(y)
+    if target is not None and target.ndim == 2 and target.shape[1] == 1:
+        target = target[:, 0]
+    if stratify and target is not None and target.ndim == 1:
+        _, group = np.unique(target, return_inverse=True)
         grouped = order[np.argsort(group[order], kind="stable")]
         sizes = np.bincount(group)
         place = np.arange(n_rows) - np.repeat(np.cumsum(sizes) - sizes, sizes)

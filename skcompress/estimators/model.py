@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.utils import indexable
 
 from ..exceptions import BudgetError
 from ..families import lower
@@ -233,7 +234,8 @@ def compress(
     refit = None if X is None else Data(X, y, weight)
     held_out = None if X_val is None else Data(X_val, y_val)
     if held_out is None and refit is not None and allowed is not None:
-        parts = hold_out(X, y, weight, seed, stratify=is_classifier(model))
+        X, y, weight = indexable(X, y, weight)
+        parts = hold_out(X, y, seed, stratify=is_classifier(model))
         if parts is not None:
             refit, held_out = (Data(take(X, p), take(y, p), take(weight, p)) for p in parts)
     job = Job(

@@ -36,6 +36,11 @@ def _lift(neighbors: Any, head: Head, n_classes: np.ndarray | None) -> Model:
             f"{type(neighbors).__name__}: fitted on a ready-made tree; fit on an array of rows."
         )
     vectors, targets = neighbor_data(neighbors)
+    if neighbors.n_neighbors > vectors.shape[0]:
+        raise ValueError(
+            f"{type(neighbors).__name__}: n_neighbors={neighbors.n_neighbors} is more than the "
+            f"rows that it was fitted on, n_samples = {vectors.shape[0]}."
+        )
     if issparse(vectors):
         raise UnsupportedEstimatorError(
             f"{type(neighbors).__name__}: stored sparse rows cannot be represented; fit on dense "
