@@ -219,11 +219,14 @@ def compress(
     --------
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn.model_selection import train_test_split
     >>> import skcompress as skc
     >>> X, y = load_digits(return_X_y=True)
-    >>> forest = RandomForestClassifier(50, random_state=0).fit(X[:1000], y[:1000])
-    >>> small = skc.compress(forest, X_val=X[1000:1400], y_val=y[1000:1400])
-    >>> bool(small.score(X[1400:], y[1400:]) > forest.score(X[1400:], y[1400:]) - 0.02)
+    >>> X, X_test, y, y_test = train_test_split(X, y, random_state=0)
+    >>> X, X_val, y, y_val = train_test_split(X, y, random_state=0)
+    >>> forest = RandomForestClassifier(50, random_state=0).fit(X, y)
+    >>> small = skc.compress(forest, X_val=X_val, y_val=y_val)
+    >>> bool(small.score(X_test, y_test) > forest.score(X_test, y_test) - 0.02)
     True
     >>> bool(small.size_report_.ratio > 10)
     True

@@ -186,6 +186,7 @@ class CompactModel:
 
     @property
     def classes_(self) -> Any:
+        """Class labels; a list for several targets."""
         labels = self.ir.head.labels
         if not labels:
             raise AttributeError("This CompactModel is not a classifier and has no classes_.")
@@ -193,18 +194,21 @@ class CompactModel:
 
     @property
     def n_features_in_(self) -> int:
+        """Number of input columns."""
         if self.ir.input.text:
             raise AttributeError("This CompactModel takes texts, not columns.")
         return self.ir.input.n_features
 
     @property
     def feature_names_in_(self) -> np.ndarray:
+        """Names of the input columns."""
         if self.ir.input.names is None:
             raise AttributeError("This CompactModel was trained without feature names.")
         return np.array(self.ir.input.names, dtype=object)
 
     @property
     def size_report_(self) -> SizeReport:
+        """Bytes before and after compression, and what was done."""
         if self._size_report is None:
             raise AttributeError(
                 "This CompactModel has no size_report_: it was not just compressed. "
