@@ -270,11 +270,11 @@ def set_svm(
         Two classes: libsvm's own numbers have the other sign.
     """
     sparse = issparse(vectors)
-    dual = csr_matrix(dual_coef) if sparse else np.ascontiguousarray(dual_coef)
-    svm.support_vectors_ = csr_matrix(vectors) if sparse else vectors
+    dual = _stored_throughout(dual_coef) if sparse else np.ascontiguousarray(dual_coef)
+    svm.support_vectors_ = _with_int32(csr_matrix(vectors)) if sparse else vectors
     svm.dual_coef_ = dual
     svm.intercept_ = intercept
-    svm._dual_coef_ = -dual if flip else dual
+    svm._dual_coef_ = -dual if flip else dual.copy()
     svm._intercept_ = -intercept if flip else intercept.copy()
     svm.support_ = np.arange(vectors.shape[0], dtype=np.int32)
     svm._n_support = n_support.astype(np.int32)
@@ -288,12 +288,39 @@ def set_svm(
     svm.shape_fit_ = vectors.shape
 
 
+def _with_int32(rows: Any) -> Any:
+    """The same CSR matrix with the index type that libsvm's wrapper takes."""
+    rows.indices, rows.indptr = rows.indices.astype(np.int32), rows.indptr.astype(np.int32)
+    return rows
+
+
+def _stored_throughout(dense: np.ndarray) -> Any:
+    """A CSR matrix that stores zeros too: libsvm reads its data as if it were dense."""
+    n_rows, n_columns = dense.shape
+    return csr_matrix(
+        (
+            np.array(dense, np.float64).ravel(),
+            np.tile(np.arange(n_columns, dtype=np.int32), n_rows),
+            np.arange(n_rows + 1, dtype=np.int32) * n_columns,
+        ),
+        shape=dense.shape,
+    )
+
+
 # ---------------------------------------------------------------- linear models
 
 
+def ridge_has_several_targets(ridge: Any) -> bool:
+    """Whether a `RidgeClassifier` was fitted on several labels a row."""
+    return bool(ridge._label_binarizer.y_type_.startswith("multilabel"))
+
+
 def set_ridge_classes(ridge: Any, classes: np.ndarray) -> None:
-    """Give a `RidgeClassifier` its classes, which it keeps in a binarizer."""
+    """Give a `RidgeClassifier` its classes, which it keeps in a binarizer, too."""
     ridge._label_binarizer = LabelBinarizer(pos_label=1, neg_label=-1).fit(classes)
+    # A read-only view of the binarizer's until 1.8.
+    if not hasattr(type(ridge), "classes_"):
+        ridge.classes_ = classes
 
 
 # ---------------------------------------------------------------- nearest neighbours

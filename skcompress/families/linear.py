@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
 from sklearn.linear_model import (
     ElasticNet,
     Lasso,
@@ -20,29 +21,55 @@ from sklearn.linear_model import (
 from sklearn.svm import LinearSVC, LinearSVR
 
 from ..exceptions import UnsupportedEstimatorError
-from ..ir import Chain, ClassScores, Head, LinearMap, Model, Numbers, decode
+from ..ir import (
+    Chain,
+    ClassScores,
+    Head,
+    LinearMap,
+    Model,
+    Numbers,
+    Sparse,
+    decode,
+    smallest_unsigned,
+)
 from ._input import input_spec
 from ._labels import labels_of
 from ._params import plain_params
 from ._registry import Family, dotted_name, register
-from ._sklearn_internals import set_ridge_classes
+from ._sklearn_internals import ridge_has_several_targets, set_ridge_classes
 
 __all__: list[str] = []
 
 
 def _lift(linear: Any, head: Head) -> Model:
     coef = linear.coef_
-    coef = coef.toarray() if hasattr(coef, "toarray") else np.atleast_2d(coef)
-    intercept = np.broadcast_to(np.ravel(linear.intercept_), coef.shape[0])
+    weights = _held(coef) if hasattr(coef, "tocsr") else np.atleast_2d(coef)
+    n_outputs = weights.shape[0]
+    # A plain number, where no intercept was fitted, leaves the precision as it is.
+    dtype = coef.dtype if type(linear.intercept_) in (int, float) else None
+    intercept = np.broadcast_to(np.ravel(np.asarray(linear.intercept_, dtype)), n_outputs)
     return Model(
         input=input_spec(linear, sparse=True),
         chain=Chain(
-            transforms=(),
-            predictor=LinearMap(coef=coef, intercept=np.array(intercept, dtype=coef.dtype)),
+            transforms=(), predictor=LinearMap(coef=weights, intercept=np.array(intercept))
         ),
         head=head,
         family=dotted_name(linear),
         params=plain_params(linear),
+    )
+
+
+def _held(coef: Any) -> Sparse:
+    """Weights after `sparsify`."""
+    # Those of a regressor are a vector in some versions, in a matrix that SciPy cannot reshape.
+    shape = (1, coef.shape[0]) if coef.ndim == 1 else coef.shape
+    rows = csr_array((coef.data, coef.indices, coef.indptr), shape=shape, copy=True)
+    rows.sum_duplicates()
+    return Sparse(
+        data=rows.data,
+        indices=rows.indices.astype(smallest_unsigned(max(rows.shape[1] - 1, 0))),
+        indptr=rows.indptr.astype(np.int64),
+        n_columns=int(rows.shape[1]),
     )
 
 
@@ -53,11 +80,16 @@ def _classifier(link: Callable[[Any], str]) -> Callable[[Any], Model]:
     return lift
 
 
-def _logistic_link(linear: Any) -> str:
-    if len(linear.classes_) == 2:
-        return "sigmoid"
-    one_vs_rest = getattr(linear, "multi_class", "auto") == "ovr" or linear.solver == "liblinear"
-    return "ovr" if one_vs_rest else "softmax"
+def _lift_logistic(linear: Any) -> Model:
+    target = labels_of(linear.classes_)
+    # What scikit-learn 1.6 and 1.7 still take; later versions have no such parameter.
+    asked = getattr(linear, "multi_class", "auto")
+    if len(target) == 2:
+        # The softmax of a score and its negative is the logistic function of twice the score.
+        scale = 2.0 if asked == "multinomial" else 1.0
+        return _lift(linear, ClassScores(target=target, link="sigmoid", scale=scale))
+    one_vs_rest = asked == "ovr" or (asked != "multinomial" and linear.solver == "liblinear")
+    return _lift(linear, ClassScores(target=target, link="ovr" if one_vs_rest else "softmax"))
 
 
 def _sgd_link(linear: Any) -> str:
@@ -72,23 +104,18 @@ def _sgd_link(linear: Any) -> str:
 
 
 def _lift_ridge_classifier(linear: Any) -> Model:
-    if getattr(linear.classes_, "ndim", 1) != 1 or linear.coef_.shape[0] not in (
-        1,
-        len(linear.classes_),
-    ):
-        raise UnsupportedEstimatorError("RidgeClassifier: several targets cannot be represented.")
+    if ridge_has_several_targets(linear):
+        raise UnsupportedEstimatorError(
+            "RidgeClassifier: several labels a row cannot be represented; fit one model per label."
+        )
     return _classifier(lambda _: "none")(linear)
 
 
 def _lift_regressor(linear: Any) -> Model:
     coef = linear.coef_
-    several = np.ndim(coef) == 2
-    # LinearSVR's coefficients have two dimensions in name only.
-    n_outputs = coef.shape[0] if several else 1
-    ravel = not several or isinstance(linear, LinearSVR)
-    if several and n_outputs == 1 and isinstance(linear, Ridge):
-        ravel = False
-    return _lift(linear, Numbers(n_outputs=n_outputs, ravel=ravel))
+    # These two ravel what they predict, whatever the shape of their coefficients.
+    single = coef.ndim == 1 or isinstance(linear, LinearSVR | SGDRegressor)
+    return _lift(linear, Numbers(n_outputs=1 if single else coef.shape[0], ravel=single))
 
 
 def _lower(cls: Any) -> Callable[[Model, bool], Any]:
@@ -97,8 +124,7 @@ def _lower(cls: Any) -> Callable[[Model, bool], Any]:
         if not isinstance(predictor, LinearMap):
             raise UnsupportedEstimatorError(f"{cls.__name__} holds a linear map.")
         linear = cls(**dict(model.params))
-        coef = decode(predictor.coef).copy()
-        intercept = predictor.intercept.astype(coef.dtype)
+        coef, intercept = decode(predictor.coef).copy(), predictor.intercept.copy()
         head = model.head
         if isinstance(head, ClassScores):
             classes = head.target.classes.copy()
@@ -130,7 +156,7 @@ _add(LinearSVC, _classifier(lambda _: "none"), lambda: LinearSVC(random_state=0)
 _add(LinearSVR, _lift_regressor, lambda: LinearSVR(random_state=0))
 _add(
     LogisticRegression,
-    _classifier(_logistic_link),
+    _lift_logistic,
     lambda: LogisticRegression(max_iter=1000),
     lambda: LogisticRegression(fit_intercept=False, max_iter=1000),
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import csr_array
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 
 from ..exceptions import UnsupportedEstimatorError
@@ -19,7 +19,6 @@ from ..ir import (
     KernelExpansion,
     LinearMap,
     Model,
-    Node,
     Numbers,
     OneVsOne,
     Outlier,
@@ -42,45 +41,54 @@ from ._sklearn_internals import (
 
 __all__: list[str] = []
 
-_KERNEL_PARAMETERS = ("kernel", "gamma", "coef0", "degree")
+# The parameters that each kernel uses; others keep what the original was made with.
+_USED = {
+    "linear": (),
+    "poly": ("gamma", "coef0", "degree"),
+    "rbf": ("gamma",),
+    "sigmoid": ("gamma", "coef0"),
+}
 
 
 def _lift(svm: Any, head: Head, group_sizes: np.ndarray | None) -> Model:
     if not isinstance(svm.kernel, str) or svm.kernel not in KERNELS:
-        shown = svm.kernel if isinstance(svm.kernel, str) else "a callable"
+        shown = repr(svm.kernel) if isinstance(svm.kernel, str) else "a callable"
         raise UnsupportedEstimatorError(
-            f"{type(svm).__name__}: the kernel {shown!r} cannot be represented; supported are "
+            f"{type(svm).__name__}: the kernel {shown} cannot be represented; supported are "
             f"{', '.join(KERNELS)}."
-        )
-    vectors = svm.support_vectors_
-    dual = svm.dual_coef_
-    coef = dual.toarray() if issparse(dual) else dual
-    predictor: Node
-    if svm.kernel == "linear":
-        predictor = _collapsed(vectors, coef, svm.intercept_, group_sizes)
-    else:
-        predictor = KernelExpansion(
-            vectors=_held(vectors),
-            coef=coef,
-            intercept=svm.intercept_,
-            kernel=svm.kernel,
-            gamma=svm_gamma(svm),
-            coef0=float(svm.coef0),
-            degree=int(svm.degree),
-            group_sizes=group_sizes,
         )
     return Model(
         input=input_spec(svm, sparse=svm_is_sparse(svm)),
-        chain=Chain(transforms=(), predictor=predictor),
+        chain=Chain(transforms=(), predictor=_predictor(svm, group_sizes)),
         head=head,
         family=dotted_name(svm),
         params=plain_params(svm),
     )
 
 
-def _held(vectors: Any) -> Array:
-    if not issparse(vectors):
-        return vectors
+def _predictor(svm: Any, group_sizes: np.ndarray | None) -> KernelExpansion | LinearMap:
+    vectors, dual, intercept = svm.support_vectors_, svm.dual_coef_, svm.intercept_
+    coef = dual.toarray() if hasattr(dual, "toarray") else dual
+    if svm.kernel == "linear" and _is_smaller_collapsed(vectors, coef, intercept):
+        return _collapsed(vectors, coef, intercept, group_sizes)
+    settings: dict[str, Any] = {name: getattr(svm, name) for name in _USED[svm.kernel]}
+    if "gamma" in settings:
+        settings["gamma"] = svm_gamma(svm)
+    if "coef0" in settings:
+        settings["coef0"] = float(svm.coef0)
+    if "degree" in settings:
+        settings["degree"] = int(svm.degree)
+    return KernelExpansion(
+        vectors=_held(vectors) if hasattr(vectors, "tocsr") else vectors,
+        coef=coef,
+        intercept=intercept,
+        kernel=svm.kernel,
+        group_sizes=group_sizes,
+        **settings,
+    )
+
+
+def _held(vectors: Any) -> Sparse:
     rows = csr_array(vectors, copy=True)
     rows.sum_duplicates()
     rows.eliminate_zeros()
@@ -92,6 +100,13 @@ def _held(vectors: Any) -> Array:
     )
 
 
+def _is_smaller_collapsed(vectors: Any, coef: np.ndarray, intercept: np.ndarray) -> bool:
+    """Many pairs of classes over a large vocabulary can outgrow the sparse vectors by far."""
+    if not hasattr(vectors, "tocsr"):
+        return True
+    return bool(intercept.size * vectors.shape[1] <= 4 * (vectors.nnz + coef.size))
+
+
 def _collapsed(
     vectors: Any, coef: np.ndarray, intercept: np.ndarray, group_sizes: np.ndarray | None
 ) -> LinearMap:
@@ -99,10 +114,10 @@ def _collapsed(
     if group_sizes is None:
         weights = coef @ vectors
     else:
-        ends = np.cumsum(group_sizes)
+        ends = np.cumsum(group_sizes, dtype=np.int64)
+        starts = ends - group_sizes
         sums = [
-            coef[:, end - size : end] @ vectors[end - size : end]
-            for end, size in zip(ends, group_sizes, strict=True)
+            coef[:, start:end] @ vectors[start:end] for start, end in zip(starts, ends, strict=True)
         ]
         pairs = itertools.combinations(range(group_sizes.size), 2)
         weights = np.stack([sums[i][j - 1] + sums[j][i] for i, j in pairs])
@@ -134,31 +149,25 @@ def _lift_outlier(svm: Any) -> Model:
 
 def _lower(cls: Any) -> Callable[[Model, bool], Any]:
     def lower(model: Model, allow_missing: bool) -> Any:
-        kernel = _as_kernel(model, cls)
-        params = {n: v for n, v in model.params if n not in _KERNEL_PARAMETERS}
-        head = model.head
+        kernel, head = _as_kernel(model, cls), model.head
+        params = dict(model.params)
         platt = None
         if isinstance(head, OneVsOne) and head.platt_a is not None and head.platt_b is not None:
             platt = (head.platt_a.copy(), head.platt_b.copy())
-        elif "probability" in params:
-            del params["probability"]
-        svm = cls(
-            **params,
-            kernel=kernel.kernel,
-            gamma=kernel.gamma,
-            coef0=kernel.coef0,
-            degree=kernel.degree,
-        )
+        else:
+            params.pop("probability", None)
+        params["kernel"] = kernel.kernel
+        params |= {name: getattr(kernel, name) for name in _USED[kernel.kernel]}
+        svm = cls(**params)
         svm.n_features_in_ = kernel.n_features
         if model.input.names is not None and not model.chain.transforms:
             svm.feature_names_in_ = np.array(model.input.names, dtype=object)
-        vectors, coef, sizes = _grouped(kernel, head)
         set_svm(
             svm,
-            vectors=vectors,
-            dual_coef=coef,
+            vectors=_plain(kernel.vectors, sparse=model.input.sparse),
+            dual_coef=decode(kernel.coef).astype(np.float64),
             intercept=kernel.intercept.astype(np.float64),
-            n_support=sizes,
+            n_support=_sizes(kernel, head),
             gamma=kernel.gamma,
             platt=platt,
             flip=isinstance(head, OneVsOne) and len(head.target) == 2,
@@ -183,7 +192,7 @@ def _as_kernel(model: Model, cls: Any) -> KernelExpansion:
     if isinstance(model.head, OneVsOne) and len(model.head.target) > 2:
         return _linear_pairs(predictor, len(model.head.target))
     return KernelExpansion(
-        vectors=decode(predictor.coef),
+        vectors=predictor.coef,
         coef=np.eye(predictor.n_outputs),
         intercept=predictor.intercept,
         kernel="linear",
@@ -198,7 +207,7 @@ def _linear_pairs(linear: LinearMap, n_classes: int) -> KernelExpansion:
         coef[j - 1, place] = 1.0
     sizes = np.bincount([i for i, _ in pairs], minlength=n_classes)
     return KernelExpansion(
-        vectors=decode(linear.coef),
+        vectors=linear.coef,
         coef=coef,
         intercept=linear.intercept,
         kernel="linear",
@@ -206,22 +215,29 @@ def _linear_pairs(linear: LinearMap, n_classes: int) -> KernelExpansion:
     )
 
 
-def _grouped(kernel: KernelExpansion, head: Head) -> tuple[Any, np.ndarray, np.ndarray]:
-    """Vectors, coefficients and vectors per class, as libsvm wants them."""
-    vectors = decode(kernel.vectors).astype(np.float64)
-    coef = decode(kernel.coef).astype(np.float64)
-    held: Any = csr_array(vectors) if isinstance(kernel.vectors, Sparse) else vectors
+def _plain(vectors: Array, *, sparse: bool) -> Any:
+    """Vectors as scikit-learn holds them: sparse where the model takes sparse rows."""
+    if not sparse:
+        return np.array(decode(vectors), dtype=np.float64, order="C")
+    if isinstance(vectors, Sparse):
+        parts = (decode(vectors.data).astype(np.float64), vectors.indices, vectors.indptr)
+        return csr_array(parts, shape=(vectors.indptr.size - 1, vectors.n_columns))
+    return csr_array(decode(vectors).astype(np.float64))
+
+
+def _sizes(kernel: KernelExpansion, head: Head) -> np.ndarray:
+    """Vectors of each class, as libsvm wants them."""
     if kernel.group_sizes is not None:
-        return held, coef, kernel.group_sizes.astype(np.int64)
-    total = vectors.shape[0]
+        return kernel.group_sizes.astype(np.int64)
+    total = kernel.n_vectors
     if isinstance(head, OneVsOne) and len(head.target) > 2:
         raise UnsupportedEstimatorError(
             "scikit-learn's SVC holds vectors grouped by class; this model shares them."
         )
     if isinstance(head, OneVsOne):
         # Which of two classes a vector is counted to changes no prediction.
-        return held, coef, np.array([math.ceil(total / 2), total // 2])
-    return held, coef, np.array([total, 0])
+        return np.array([math.ceil(total / 2), total // 2])
+    return np.array([total, 0])
 
 
 def _classifiers(cls: Any) -> Callable[[], Iterable[Any]]:

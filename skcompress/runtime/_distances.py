@@ -7,9 +7,22 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["closeness", "pair_distances", "reduced_distances", "squared_by_products"]
+from ._rows import blocks
 
+__all__ = [
+    "CHUNK",
+    "closeness",
+    "pair_distances",
+    "reduced_distances",
+    "root",
+    "squared_by_products",
+]
+
+CHUNK = 256
 _EPS = 2.0**-52
+Close = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""From queries: distances before the root to all stored rows, and how far each row may be off."""
+
 _c_pow = np.frompyfunc(math.pow, 2, 1)
 
 
@@ -34,13 +47,8 @@ def reduced_distances(X: np.ndarray, vectors: np.ndarray, p: float) -> np.ndarra
     """
     total = np.zeros((X.shape[0], vectors.shape[0]))
     for place, column in enumerate(np.ascontiguousarray(vectors.T)):
-        gap = np.abs(X[:, place, np.newaxis] - column).astype(np.float64, copy=False)
-        if math.isinf(p):
-            np.maximum(total, gap, out=total)
-        else:
-            total += _power(gap, p)
-    single = X.dtype == np.float32 and vectors.dtype == np.float32
-    return total.astype(np.float32).astype(np.float64) if single else total
+        _add(total, X[:, place, np.newaxis] - column, p)
+    return _rounded(total, X, vectors)
 
 
 def pair_distances(
@@ -49,26 +57,46 @@ def pair_distances(
     """The same for some pairs, with powers as the C library rounds them."""
     total = np.zeros(row.size)
     for query, column in zip(X.T, vectors.T, strict=True):
-        gap = np.abs(query[row] - column[place])
-        if math.isinf(p):
-            np.maximum(total, gap, out=total)
-        elif p in (1, 2):
-            total += _power(gap, p)
-        else:
-            # NumPy's vectorized power may differ in the last bit, which makes or breaks ties.
-            total += _c_pow(gap, p).astype(np.float64)
-    return total
+        _add(total, query[row] - column[place], p, power=_c_power)
+    return _rounded(total, X, vectors)
 
 
-def _power(gap: np.ndarray, p: float) -> np.ndarray:
-    if p == 1:
-        return gap
-    return gap * gap if p == 2 else gap**p
+def root(reduced: np.ndarray, p: float, *, by_tree: bool) -> np.ndarray:
+    """Distances from those before the root, which trees take with NumPy, brute force in C."""
+    if p == 2:
+        return np.asarray(np.sqrt(reduced))
+    if p == 1 or math.isinf(p):
+        return reduced
+    return np.asarray((np.power if by_tree else _c_power)(reduced, 1.0 / p))
 
 
-def closeness(
-    vectors: np.ndarray, p: float
-) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+def _c_power(base: np.ndarray, exponent: float) -> np.ndarray:
+    # NumPy's vectorized power may differ in the last bit, which makes or breaks ties.
+    return np.asarray(_c_pow(base, exponent), np.float64)
+
+
+def _add(
+    total: np.ndarray,
+    gap: np.ndarray,
+    p: float,
+    power: Callable[[np.ndarray, float], np.ndarray] = np.power,
+) -> None:
+    """Add one coordinate."""
+    gap = np.abs(gap).astype(np.float64, copy=False)
+    if math.isinf(p):
+        np.maximum(total, gap, out=total)
+    elif p == 1:
+        total += gap
+    else:
+        total += gap * gap if p == 2 else power(gap, p)
+
+
+def _rounded(total: np.ndarray, X: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    single = X.dtype == np.float32 and vectors.dtype == np.float32
+    return total.astype(np.float32).astype(np.float64) if single else total
+
+
+def closeness(vectors: np.ndarray, p: float) -> Close:
     """Reduced distances fast, with a bound on the error of each query's."""
     if p != 2:
         relative = 0.0 if p == 1 or math.isinf(p) else 8.0 * _EPS
@@ -98,22 +126,34 @@ def closeness(
     return by_products
 
 
-def squared_by_products(vectors: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Squared Euclidean distances from lengths and one matrix product, without a center."""
+def squared_by_products(vectors: np.ndarray) -> Close:
+    """Squared Euclidean distances from lengths and one matrix product, without a center.
+
+    They are coarse, but taken for exact: so does scikit-learn when it searches by brute force.
+    """
     vectors = np.ascontiguousarray(vectors, np.float64)
     lengths = _lengths(vectors)
 
-    def squares(X: np.ndarray) -> np.ndarray:
+    def squares(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         X = np.ascontiguousarray(X, np.float64)
-        # BLAS sums a single row in another order than several.
-        products = (X if len(X) > 1 else np.repeat(X, 2, axis=0)) @ vectors.T
-        out = products[: len(X)]
+        out = np.empty((len(X), len(vectors)))
+        # In scikit-learn's chunks: how BLAS sums a product depends on its shape.
+        for queries in blocks(len(X), CHUNK):
+            for rows in blocks(len(vectors), CHUNK):
+                out[queries, rows] = _product(X[queries], vectors[rows])
         out *= -2.0
         out += _lengths(X)[:, np.newaxis]
         out += lengths
-        return np.maximum(out, 0.0, out=out)
+        return np.maximum(out, 0.0, out=out), np.zeros(len(X))
 
     return squares
+
+
+def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """``a @ b.T``, also of a single row by a product of matrices."""
+    left = a if len(a) > 1 else np.repeat(a, 2, axis=0)
+    right = b if len(b) > 1 else np.repeat(b, 2, axis=0)
+    return np.asarray((left @ right.T)[: len(a), : len(b)])
 
 
 def _lengths(rows: np.ndarray) -> np.ndarray:

@@ -23,6 +23,9 @@ def couple_pairs(
 ) -> np.ndarray:
     """Class probabilities from those of all pairs.
 
+    Two classes are iterated over as well, as scikit-learn's libsvm does: it stops short of the
+    probability of the pair.
+
     Parameters
     ----------
     pairs : ndarray of shape (n_rows, n_pairs)
@@ -42,8 +45,6 @@ def couple_pairs(
     .. [1] T.-F. Wu, C.-J. Lin, R. Weng, "Probability estimates for multi-class classification by
        pairwise coupling", JMLR 5, 2004 (the second method, as in libsvm).
     """
-    if n_classes == 2:
-        return np.stack([pairs[:, 0], 1.0 - pairs[:, 0]], axis=1)
     n_rows = pairs.shape[0]
     r = np.zeros((n_rows, n_classes, n_classes))
     r[:, first, second] = pairs

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 
 import numpy as np
 
 from ..ir import Node, Prototypes, decode
-from ._distances import closeness, pair_distances, reduced_distances, squared_by_products
+from ._distances import (
+    CHUNK,
+    closeness,
+    pair_distances,
+    reduced_distances,
+    root,
+    squared_by_products,
+)
 from ._neighbor_search import BallTree, KdTree, first_met
 from ._registry import Evaluate, evaluates
 from ._rows import Rows, as_dense, blocks
@@ -36,7 +42,7 @@ def compile_prototypes(prototypes: Node) -> Evaluate:
     assert isinstance(prototypes, Prototypes)
     find = _by_tree(prototypes) if prototypes.tree else _by_brute_force(prototypes)
     combine = _vote if prototypes.n_classes is not None else _average
-    size = max(_BLOCK_BYTES // (8 * prototypes.n_rows), 1)
+    size = max(_BLOCK_BYTES // (8 * prototypes.n_rows), 1) if prototypes.tree else CHUNK
 
     def evaluate(rows: Rows) -> np.ndarray:
         parts = []
@@ -77,10 +83,10 @@ def _by_brute_force(prototypes: Prototypes) -> Find:
     """scikit-learn multiplies matrices for Euclidean distances here, and so rounds otherwise."""
     vectors = np.ascontiguousarray(decode(prototypes.vectors))
     p, n_neighbors = prototypes.p, prototypes.n_neighbors
-    squares = squared_by_products(vectors) if p == 2 else None
+    close = squared_by_products(vectors) if p == 2 else closeness(vectors, p)
 
     def find(X: np.ndarray) -> _Neighbors:
-        reduced = reduced_distances(X, vectors, p) if squares is None else squares(X)
+        about, error = close(X)
         same = X.dtype == vectors.dtype
 
         def choose(row: int, own: np.ndarray) -> np.ndarray:
@@ -90,14 +96,12 @@ def _by_brute_force(prototypes: Prototypes) -> Find:
             kept = np.argpartition(own, n_neighbors - 1)[:n_neighbors]
             return kept[np.argsort(own[kept])]
 
-        found = _nearest(
-            reduced,
-            np.zeros(len(reduced)),
-            n_neighbors,
-            lambda row, place: reduced[row, place],
-            lambda rows: reduced[rows],
-            choose,
-        )
+        def exact(row: np.ndarray, place: np.ndarray) -> np.ndarray:
+            if p == 2:
+                return np.asarray(about[row, place])
+            return pair_distances(X, vectors, row, place, p)
+
+        found = _nearest(about, error, n_neighbors, exact, lambda rows: about[rows], choose)
         if same and X.dtype == np.float32:
             return _Neighbors(found.place, found.reduced.astype(np.float32))
         return found
@@ -155,11 +159,7 @@ def _weights(reduced: np.ndarray, prototypes: Prototypes) -> np.ndarray | None:
     """Inverse distances; where a distance is zero, the rows at that distance alone count."""
     if prototypes.weights == "uniform":
         return None
-    p = prototypes.p
-    if p == 2:
-        distance = np.sqrt(reduced)
-    else:
-        distance = reduced if p == 1 or math.isinf(p) else reduced ** (1.0 / p)
+    distance = root(reduced, prototypes.p, by_tree=prototypes.tree)
     with np.errstate(divide="ignore"):
         weights = 1.0 / distance.astype(np.float64, copy=False)
     infinite = np.isinf(weights)

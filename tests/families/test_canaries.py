@@ -1,11 +1,19 @@
 """Says at once which of scikit-learn's internals a new release has moved."""
 
+import warnings
+
 import numpy as np
 import pytest
+from scipy.sparse import csr_array, issparse
+from sklearn.base import clone
+from sklearn.datasets import load_iris
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import RidgeClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import LabelBinarizer, StandardScaler
+from sklearn.svm import SVC, SVR, NuSVC, OneClassSVM
 
 from skcompress.families import _sklearn_internals as internals
 
@@ -63,3 +71,112 @@ def test_label_binarizer_of_a_network(labels):
     assert mlp._label_binarizer is not fitted
     assert mlp._label_binarizer.y_type_ == fitted.y_type_
     assert (mlp._label_binarizer.classes_ == fitted.classes_).all()
+
+
+# ---------------------------------------------------------------- support vector machines
+
+SVMS = {
+    "two classes": lambda X, y: SVC().fit(X, y % 2),
+    "three classes": lambda X, y: NuSVC(nu=0.2).fit(X, y),
+    "regression": lambda X, y: SVR().fit(X, y),
+    "outliers": lambda X, y: OneClassSVM().fit(X),
+}
+
+
+@pytest.mark.parametrize("kind", SVMS)
+@pytest.mark.parametrize("make", [np.asarray, csr_array])
+def test_libsvm_attributes(kind, make):
+    X, y = load_iris(return_X_y=True)
+    svm = SVMS[kind](make(X), y)
+    assert internals.svm_gamma(svm) == pytest.approx(1 / (4 * X.var()))
+    assert internals.svm_is_sparse(svm) == (make is csr_array)
+    assert internals.svm_platt(svm) is None
+    if kind.endswith("classes"):
+        assert (internals.svm_group_sizes(svm) == svm.n_support_).all()
+        assert internals.svm_group_sizes(svm).sum() == svm.support_vectors_.shape[0]
+
+
+@pytest.mark.filterwarnings("ignore:The `probability` parameter was deprecated:FutureWarning")
+def test_platt_parameters_are_read_without_a_warning():
+    X, y = load_iris(return_X_y=True)
+    svm = SVC(probability=True, random_state=0).fit(X, y)
+    a, b = internals.svm_platt(svm)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        assert (a == svm.probA_).all()
+        assert (b == svm.probB_).all()
+
+
+@pytest.mark.parametrize("kind", SVMS)
+@pytest.mark.parametrize("make", [np.asarray, csr_array])
+def test_set_svm(kind, make):
+    X, y = load_iris(return_X_y=True)
+    fitted = SVMS[kind](make(X), y)
+    other = clone(fitted)
+    dual = fitted.dual_coef_
+    sizes = {"regression": [dual.shape[1], 0], "outliers": [dual.shape[1], 0]}
+    internals.set_svm(
+        other,
+        vectors=fitted.support_vectors_,
+        dual_coef=dual.toarray() if issparse(dual) else dual,
+        intercept=fitted.intercept_,
+        n_support=np.array(sizes.get(kind, fitted.n_support_)),
+        gamma=internals.svm_gamma(fitted),
+        platt=None,
+        flip=kind == "two classes",
+    )
+    if hasattr(fitted, "classes_"):
+        other.classes_ = fitted.classes_
+    assert (other.predict(make(X)) == fitted.predict(make(X))).all()
+    # All that a fit leaves behind but for what is set above or is of no use to predict.
+    rest = {"classes_", "class_weight_", "offset_", "n_features_in_"}
+    assert set(vars(fitted)) - set(vars(other)) <= rest
+
+
+def test_sparse_dual_coefficients_store_their_zeros():
+    stored = internals._stored_throughout(np.array([[0.0, 1.0], [2.0, 0.0]]))
+    assert stored.nnz == 4
+    assert (stored.toarray() == [[0.0, 1.0], [2.0, 0.0]]).all()
+    assert internals._stored_throughout(np.empty((1, 0))).shape == (1, 0)
+
+
+# ---------------------------------------------------------------- linear models
+
+
+def test_classes_of_a_ridge_classifier():
+    X, y = load_iris(return_X_y=True)
+    fitted = RidgeClassifier().fit(X, y)
+    assert not internals.ridge_has_several_targets(fitted)
+    assert internals.ridge_has_several_targets(RidgeClassifier().fit(X, np.eye(3, dtype=int)[y]))
+    other = RidgeClassifier()
+    other.coef_, other.intercept_ = fitted.coef_, fitted.intercept_
+    internals.set_ridge_classes(other, fitted.classes_)
+    assert (other.classes_ == fitted.classes_).all()
+    assert (other.predict(X) == fitted.predict(X)).all()
+
+
+# ---------------------------------------------------------------- nearest neighbours
+
+
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree", "brute"])
+def test_neighbor_data(algorithm):
+    X, y = load_iris(return_X_y=True)
+    fitted = KNeighborsClassifier(algorithm=algorithm, leaf_size=10).fit(X, y)
+    vectors, targets = internals.neighbor_data(fitted)
+    assert (vectors == X).all()
+    assert (targets == y).all()
+    tree = internals.neighbor_tree(fitted)
+    if algorithm == "brute":
+        assert tree is None
+        return
+    order, centers = tree
+    assert (np.sort(order) == np.arange(150)).all()
+    # 150 rows at 10 a leaf make four levels: each node halves the range of its parent.
+    halves = [X[order[:75]], X[order[75:]]]
+    if algorithm == "kd_tree":
+        assert centers is None
+        split = [k for k in range(4) if halves[0][:, k].max() <= halves[1][:, k].min()]
+        assert split
+    else:
+        assert centers.shape == (15, 4)
+        np.testing.assert_allclose(centers[:3], [h.mean(axis=0) for h in (X, *halves)], rtol=1e-13)

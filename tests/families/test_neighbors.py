@@ -16,6 +16,14 @@ from skcompress.families import lift
 from skcompress.runtime import CompactModel
 
 
+def clear(model, X):
+    """Where no two classes weigh the same but for rounding."""
+    if not hasattr(model, "predict_proba"):
+        return slice(None)
+    shares = np.sort(model.predict_proba(X), axis=1)
+    return slice(None) if shares.shape[1] == 1 else shares[:, -1] - shares[:, -2] > 1e-12
+
+
 def assert_same(model, X, *, bits=True):
     small = CompactModel(lift(model))
     methods = ["predict"] + ["predict_proba"] * hasattr(model, "predict_proba")
@@ -26,6 +34,8 @@ def assert_same(model, X, *, bits=True):
         for result, expected in zip(results, wanted, strict=True):
             assert result.dtype == expected.dtype
             assert result.shape == expected.shape
+            if method == "predict" and expected.ndim == 1 and model.weights == "distance":
+                result, expected = result[clear(model, X)], expected[clear(model, X)]
             if bits or result.dtype.kind != "f":
                 assert (result == expected).all()
             else:
