@@ -14,6 +14,7 @@ from scipy.sparse import csr_matrix, issparse
 from sklearn.base import _fit_context as fit_context
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.impute import MissingIndicator
+from sklearn.metrics import DistanceMetric
 from sklearn.preprocessing import LabelBinarizer, StandardScaler
 from sklearn.tree._tree import NODE_DTYPE, Tree
 from sklearn.utils import _safe_indexing as safe_indexing
@@ -338,3 +339,29 @@ def neighbor_tree(neighbors: Any) -> tuple[np.ndarray, np.ndarray | None] | None
     _, order, _, bounds = neighbors._tree.get_arrays()
     centers = np.asarray(bounds)[0] if neighbors._fit_method == "ball_tree" else None
     return np.asarray(order), centers
+
+
+def set_tree_order(neighbors: Any, centers: np.ndarray | None) -> None:
+    """Have the tree of a fitted model hold its rows in the order in which they were given.
+
+    Rows that stand in the order of a tree's leaves fall into the same nodes when the tree is
+    built anew, but not into the same order within a leaf.
+
+    Parameters
+    ----------
+    neighbors : estimator
+        Fitted on rows in the order of the leaves.
+    centers : ndarray of shape (n_nodes, n_features), or None
+        Centers of a ball tree's nodes.
+    """
+    rows, order, nodes, bounds = (np.asarray(part) for part in neighbors._tree.get_arrays())
+    order[:] = np.arange(order.size)
+    if centers is None:
+        return
+    bounds[0] = centers
+    name, order_of_power = neighbors.effective_metric_, neighbors.effective_metric_params_ or {}
+    distance = DistanceMetric.get_metric(name, **order_of_power)
+    for node, center in zip(nodes, centers, strict=True):
+        part = rows[node["idx_start"] : node["idx_end"]]
+        if part.size:
+            node["radius"] = distance.pairwise(part, center[np.newaxis]).max()

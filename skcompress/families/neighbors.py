@@ -11,12 +11,12 @@ from scipy.sparse import issparse
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from ..exceptions import UnsupportedEstimatorError
-from ..ir import Chain, Head, Model, Numbers, Prototypes, Shares, smallest_unsigned
+from ..ir import Chain, Head, Model, Numbers, Prototypes, Shares, decode, smallest_unsigned
 from ._input import input_spec
 from ._labels import labels_of
 from ._params import plain_params
 from ._registry import Family, dotted_name, register
-from ._sklearn_internals import neighbor_data, neighbor_tree
+from ._sklearn_internals import neighbor_data, neighbor_tree, set_tree_order
 
 __all__: list[str] = []
 
@@ -117,22 +117,53 @@ def _lift_regressor(neighbors: Any) -> Model:
     return _lift(neighbors, Numbers(n_outputs=n_outputs, ravel=not several), None)
 
 
+def _lower(cls: Any) -> Callable[[Model, bool], Any]:
+    def lower(model: Model, allow_missing: bool) -> Any:
+        stored, head = model.predictor, model.head
+        if not isinstance(stored, Prototypes):
+            raise UnsupportedEstimatorError(f"{cls.__name__} holds rows and their targets.")
+        ball = stored.centers is not None
+        by_tree = "ball_tree" if ball else "kd_tree"
+        neighbors = cls(
+            **dict(model.params)
+            | {
+                "n_neighbors": stored.n_neighbors,
+                "weights": stored.weights,
+                "leaf_size": stored.leaf_size,
+                "algorithm": by_tree if stored.tree else "brute",
+            }
+        )
+        neighbors.fit(decode(stored.vectors), _targets(stored, head))
+        if stored.tree:
+            set_tree_order(neighbors, stored.centers)
+        if model.input.names is not None and not model.chain.transforms:
+            neighbors.feature_names_in_ = np.array(model.input.names, dtype=object)
+        return neighbors
+
+    return lower
+
+
+def _targets(stored: Prototypes, head: Head) -> np.ndarray:
+    """Labels or values as they were fitted."""
+    targets = stored.targets
+    if isinstance(head, Shares):
+        columns = [t.classes[column] for t, column in zip(head.targets, targets.T, strict=True)]
+        return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
+    return targets[:, 0] if isinstance(head, Numbers) and head.ravel else targets
+
+
 def _examples(cls: Any) -> Callable[[], Iterable[Any]]:
     return lambda: (
         cls(3),
         cls(4, weights="distance"),
         cls(3, p=1, algorithm="kd_tree", leaf_size=5),
+        cls(2, algorithm="ball_tree", leaf_size=5),
         cls(2, algorithm="brute"),
     )
 
 
-register(
-    Family(
-        dotted_name(KNeighborsClassifier()), _lift_classifier, None, _examples(KNeighborsClassifier)
-    )
-)
-register(
-    Family(
-        dotted_name(KNeighborsRegressor()), _lift_regressor, None, _examples(KNeighborsRegressor)
-    )
-)
+for _cls, _lift_it in (
+    (KNeighborsClassifier, _lift_classifier),
+    (KNeighborsRegressor, _lift_regressor),
+):
+    register(Family(dotted_name(_cls()), _lift_it, _lower(_cls), _examples(_cls)))

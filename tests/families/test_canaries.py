@@ -180,3 +180,18 @@ def test_neighbor_data(algorithm):
     else:
         assert centers.shape == (15, 4)
         np.testing.assert_allclose(centers[:3], [h.mean(axis=0) for h in (X, *halves)], rtol=1e-13)
+
+
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree"])
+def test_set_tree_order(algorithm):
+    X, y = load_iris(return_X_y=True)
+    fitted = KNeighborsClassifier(algorithm=algorithm, leaf_size=10).fit(X, y)
+    order, centers = internals.neighbor_tree(fitted)
+    again = clone(fitted).fit(X[order], y[order])
+    internals.set_tree_order(again, centers)
+    *_, nodes, bounds = again._tree.get_arrays()
+    *_, wanted_nodes, wanted_bounds = fitted._tree.get_arrays()
+    assert (internals.neighbor_tree(again)[0] == np.arange(150)).all()
+    assert (np.asarray(bounds) == np.asarray(wanted_bounds)).all()
+    assert (np.asarray(nodes) == np.asarray(wanted_nodes)).all()
+    assert (again.predict(X + 0.1) == fitted.predict(X + 0.1)).all()

@@ -12,7 +12,7 @@ from sklearn.metrics import DistanceMetric
 from sklearn.neighbors import KDTree, KNeighborsClassifier, KNeighborsRegressor
 
 from skcompress.exceptions import UnsupportedEstimatorError
-from skcompress.families import lift
+from skcompress.families import lift, lower
 from skcompress.runtime import CompactModel
 
 
@@ -172,3 +172,46 @@ def test_unsupported_rows():
         lift(KNeighborsClassifier().fit(sparse.csr_array(X), y))
     with pytest.raises(UnsupportedEstimatorError, match="array"):
         lift(KNeighborsClassifier().fit(KDTree(X), y))
+
+
+@given(
+    cls=st.sampled_from([KNeighborsClassifier, KNeighborsRegressor]),
+    seed=st.integers(0, 10**6),
+    n_rows=st.integers(9, 200),
+    algorithm=st.sampled_from(["kd_tree", "ball_tree", "brute"]),
+    leaf_size=st.sampled_from([1, 3, 30]),
+    p=st.sampled_from([1, 2, 3]),
+    step=st.sampled_from([1.0, 1 / 3]),
+)
+@settings(max_examples=60)
+def test_way_back(cls, seed, n_rows, algorithm, leaf_size, p, step):
+    rng = np.random.default_rng(seed)
+    X, y = rng.integers(0, 5, (n_rows, 3)) * step, rng.integers(0, 4, n_rows)
+    queries = rng.integers(0, 5, (60, 3)) * step
+    model = cls(4, algorithm=algorithm, leaf_size=leaf_size, p=p).fit(X, y)
+    back = lower(lift(model))
+    assert type(back) is cls
+    assert back.get_params() == model.get_params()
+    for queried in (model, CompactModel(lift(back))):
+        result, wanted = queried.predict(queries), back.predict(queries)
+        assert result.dtype == wanted.dtype
+        np.testing.assert_allclose(result, wanted, rtol=1e-12)
+
+
+def test_way_back_of_labels_targets_and_names():
+    pd = pytest.importorskip("pandas")
+    X, y = make_classification(80, 4, random_state=0)
+    labels = np.array(["no", "yes"], dtype=object)[y]
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    for fitted in (
+        KNeighborsClassifier(3).fit(frame, labels),
+        KNeighborsClassifier(3, weights="distance").fit(frame, np.stack([y, 1 - y], axis=1)),
+        KNeighborsRegressor(3).fit(frame, X[:, :2]),
+        KNeighborsRegressor(3).fit(frame, X[:, :1]),
+    ):
+        back = lower(lift(fitted))
+        assert back.feature_names_in_.tolist() == list("abcd")
+        result, wanted = back.predict(frame), fitted.predict(frame)
+        assert result.dtype == wanted.dtype
+        assert result.shape == wanted.shape
+        assert np.all(result == wanted) or np.allclose(result, wanted, rtol=1e-12)
