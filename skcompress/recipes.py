@@ -177,7 +177,12 @@ def _network_level(level: str) -> Recipe:
         return (*exact, SparseStorage())
     shares = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
     sparse = Strongest(tuple((PruneWeights(share),) for share in shares), share=0.5)
-    bits = Strongest(tuple((QuantizeWeights("codebook", bits),) for bits in range(2, 9)))
+    bits = Strongest(
+        tuple(
+            (QuantizeWeights("codebook" if bits <= 8 else "affine", bits),)
+            for bits in (2, 3, 4, 5, 6, 7, 8, 10, 12, 16)
+        )
+    )
     return (*exact, sparse, RemoveDeadUnits(), SparseStorage(), bits)
 
 

@@ -31,7 +31,7 @@ class CostComplexity:
     Parameters
     ----------
     alpha : float or "auto"
-        Complexity parameter; "auto" takes the largest on the path that the held-out rows accept.
+        Complexity parameter; "auto" follows the path as far as the held-out rows accept.
 
     References
     ----------
@@ -172,7 +172,9 @@ def _largest_acceptable(
     for done, alpha in enumerate(path):
         end = collapsed_ancestor(trees, alphas <= alpha)
         raw = sum_leaves(trees, values, end[reached].astype(np.int32))
-        if context.acceptable_raw(model, raw):
-            best = alpha
         context.report_progress("cost-complexity path", done + 1, path.size)
+        # A stronger pruning that scores well after a weaker one failed does so by luck.
+        if not context.acceptable_raw(model, raw):
+            break
+        best = alpha
     return model if best is None else _pruned(model, trees, alphas, float(best))

@@ -131,11 +131,25 @@ def lloyd_max(values: np.ndarray, size: int) -> np.ndarray:
     weights = counts.astype(np.float64)
     keep_zero = bool(np.any(distinct == 0))
     # Density to the power 1/3 places the entries of the best table (Panter and Dite 1951); half
-    # quantiles and half even steps is a start close to it that no distribution upsets.
+    # quantiles and half even steps is a start close to it, even steps one that outliers favour.
     share = (np.arange(size) + 0.5) / size
     cumulative = np.cumsum(weights) / weights.sum()
     quantiles = distinct[np.minimum(np.searchsorted(cumulative, share), distinct.size - 1)]
-    table = np.unique(0.5 * quantiles + 0.5 * (distinct[0] + share * np.ptp(distinct)))
+    starts = (
+        np.unique(0.5 * quantiles + 0.5 * (distinct[0] + share * np.ptp(distinct))),
+        np.linspace(distinct[0], distinct[-1], size),
+    )
+    tables = [_iterate(start, distinct, weights, keep_zero) for start in starts]
+    errors = [
+        float(weights @ np.square(distinct - table[_nearest(distinct, table)])) for table in tables
+    ]
+    return tables[int(np.argmin(errors))]
+
+
+def _iterate(
+    table: np.ndarray, distinct: np.ndarray, weights: np.ndarray, keep_zero: bool
+) -> np.ndarray:
+    """Lloyd's iteration on sorted distinct values with weights."""
     sums = np.concatenate([[0.0], np.cumsum(distinct * weights)])
     masses = np.concatenate([[0.0], np.cumsum(weights)])
     for _ in range(_LLOYD_ITERATIONS):

@@ -108,7 +108,10 @@ def test_noise_is_allowed_for(forest, judge):
     loss = context.baseline - context.score_of(candidate)
     right = CompactModel(original).predict(judge.X) == judge.y
     other = CompactModel(candidate).predict(judge.X) == judge.y
-    error = (right.astype(float) - other).std() / np.sqrt(len(judge))
+    differences = right.astype(float) - other
+    spread = (differences - differences.mean()) ** 2
+    # One more row might differ as much as the one that differs most.
+    error = np.sqrt(spread.sum() + spread.max()) / len(judge)
     assert context.acceptable(candidate, loss + 1.01 * error)
     assert not context.acceptable(candidate, loss + 0.99 * error)
 

@@ -57,9 +57,8 @@ def test_lloyd_max_is_no_worse_than_even_steps(values, bits):
     assert (np.diff(table) > 0).all()
     error = (np.abs(values[:, None] - table).min(axis=1) ** 2).sum()
     even = np.linspace(values.min(), values.max(), 2**bits)
-    # Lloyd's iteration finds a local optimum: allow it a little.
     bound = (np.abs(values[:, None] - even).min(axis=1) ** 2).sum()
-    assert error <= 1.5 * bound + 1e-9 * (values**2).sum()
+    assert error <= bound + 1e-9 * (values**2).sum()
 
 
 def test_lloyd_max_keeps_few_distinct_values_exactly():
