@@ -1,4 +1,8 @@
-"""Evaluation of `Prototypes`: the nearest stored rows, with scikit-learn's choice between ties."""
+"""Evaluation of `Prototypes`: the nearest stored rows, with scikit-learn's choice between ties.
+
+By brute force that choice is the one of a single thread: with several, scikit-learn's depends on
+their number.
+"""
 
 from __future__ import annotations
 

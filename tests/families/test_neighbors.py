@@ -10,10 +10,18 @@ from scipy import sparse
 from sklearn.datasets import load_wine, make_classification
 from sklearn.metrics import DistanceMetric
 from sklearn.neighbors import KDTree, KNeighborsClassifier, KNeighborsRegressor
+from threadpoolctl import threadpool_limits
 
 from skcompress.exceptions import UnsupportedEstimatorError
 from skcompress.families import lift, lower
 from skcompress.runtime import CompactModel
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    # With several, which of equally distant rows brute force keeps depends on their number.
+    with threadpool_limits(limits=1, user_api="openmp"):
+        yield
 
 
 def clear(model, X):
