@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from skcompress.runtime.kernel import kernel_matrix
 from sklearn.datasets import load_diabetes, load_digits, load_iris, load_wine
 from sklearn.svm import SVC, SVR, LinearSVC, OneClassSVM
 
@@ -20,6 +19,7 @@ from skcompress.passes import (
 from skcompress.passes.dual import _conjugate_gradients, _ridge_solve
 from skcompress.runtime import CompactModel
 from skcompress.runtime._registry import compile_node
+from skcompress.runtime.kernel import kernel_matrix
 
 MODELS = {
     "binary": lambda: SVC().fit(*_binary()),
