@@ -186,10 +186,6 @@ def histogram_trees(boosting: Any) -> list[tuple[int, dict[str, np.ndarray]]]:
                         "threshold": nodes["num_threshold"],
                         "missing_left": nodes["missing_go_to_left"].astype(bool),
                         "value": nodes["value"],
-                        "is_category": nodes["is_categorical"].astype(bool),
-                        "left_set": predictor.raw_left_cat_bitsets[nodes["bitset_idx"]]
-                        if len(predictor.raw_left_cat_bitsets)
-                        else np.zeros((nodes.size, 8), np.uint32),
                     },
                 )
             )
@@ -201,19 +197,9 @@ def histogram_start(boosting: Any) -> np.ndarray:
     return np.asarray(boosting._baseline_prediction, dtype=np.float64).ravel()
 
 
-def histogram_categories(boosting: Any) -> tuple[np.ndarray, np.ndarray] | None:
-    """Known categories as bit sets, and each feature's row in them; None without categories."""
-    if boosting.is_categorical_ is None:
-        return None
-    known, rows = boosting._bin_mapper.make_known_categories_bitsets()
-    is_category = np.zeros(boosting.n_features_in_, bool)
-    is_category[: int(np.count_nonzero(boosting.is_categorical_))] = True
-    return known, np.where(is_category, rows.astype(np.int32), -1).astype(np.int32)
-
-
-def histogram_preprocessor(boosting: Any) -> Any:
-    """The transformer that turns categories into numbers; None without categories."""
-    return boosting._preprocessor
+def histogram_has_categories(boosting: Any) -> bool:
+    """Whether a histogram gradient boosting model splits on categories."""
+    return boosting.is_categorical_ is not None
 
 
 # ---------------------------------------------------------------- support vector machines

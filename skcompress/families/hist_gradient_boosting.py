@@ -24,7 +24,7 @@ from ._layout import breadth_first, distinct_rows
 from ._params import plain_params
 from ._registry import Family, dotted_name, register
 from ._sklearn_internals import (
-    histogram_categories,
+    histogram_has_categories,
     histogram_start,
     histogram_trees,
 )
@@ -35,7 +35,7 @@ _EXPONENTIAL = ("gamma", "poisson")
 
 
 def _lift(boosting: Any, head: Head) -> Model:
-    if histogram_categories(boosting) is not None:
+    if histogram_has_categories(boosting):
         raise UnsupportedEstimatorError(
             f"{type(boosting).__name__}: models with categorical_features cannot be represented "
             "yet; encode the categories in a step of your own and pass categorical_features=None."

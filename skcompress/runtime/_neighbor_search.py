@@ -1,6 +1,7 @@
 """Which of equally distant rows scikit-learn keeps: its searches, followed step by step.
 
-Only rows whose last neighbours tie come here, so clarity goes before speed.
+A tree leaves out a node whose least distance exceeds the largest one kept. Both are rounded, so
+that "equally distant" means: but for rounding. Only rows whose last neighbours tie come here, so clarity goes before speed.
 """
 
 from __future__ import annotations
@@ -55,6 +56,18 @@ class _Tree:
                 middle = start + (stop - start) // 2
                 self._ranges[left] = start, middle
                 self._ranges[left + 1] = middle, stop
+
+    def slack(self, about: np.ndarray, n_neighbors: int) -> np.ndarray:
+        """By how much rounding may hide a row behind a farther one.
+
+        Parameters
+        ----------
+        about : ndarray of shape (n_queries, n_rows)
+            Distances, before the root, to all rows.
+        n_neighbors : int
+            How many are wanted.
+        """
+        raise NotImplementedError
 
     def search(self, point: np.ndarray, reduced: np.ndarray, n_neighbors: int) -> np.ndarray:
         """The neighbours that the search keeps, nearest first.

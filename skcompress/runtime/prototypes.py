@@ -74,6 +74,7 @@ def _by_tree(prototypes: Prototypes) -> Find:
         return _nearest(
             about,
             error,
+            tree.slack(np.maximum(about, 0.0)),
             n_neighbors,
             lambda row, place: pair_distances(X, vectors, row, place, p),
             lambda rows: reduced_distances(X[rows], vectors, p),
@@ -105,7 +106,8 @@ def _by_brute_force(prototypes: Prototypes) -> Find:
                 return np.asarray(about[row, place])
             return pair_distances(X, vectors, row, place, p)
 
-        found = _nearest(about, error, n_neighbors, exact, lambda rows: about[rows], choose)
+        none = np.zeros(len(X))
+        found = _nearest(about, error, none, n_neighbors, exact, lambda rows: about[rows], choose)
         if same and X.dtype == np.float32:
             return _Neighbors(found.place, found.reduced.astype(np.float32))
         return found
@@ -116,6 +118,7 @@ def _by_brute_force(prototypes: Prototypes) -> Find:
 def _nearest(
     about: np.ndarray,
     error: np.ndarray,
+    slack: np.ndarray,
     n_neighbors: int,
     exact: Callable[[np.ndarray, np.ndarray], np.ndarray],
     all_of: Callable[[np.ndarray], np.ndarray],
@@ -129,6 +132,8 @@ def _nearest(
         Distances before the root.
     error : ndarray of shape (n_queries,)
         How far they may be off.
+    slack : ndarray of shape (n_queries,)
+        Rows no more than this farther than the last one kept may be kept in its place.
     n_neighbors : int
         How many are wanted.
     exact : callable
@@ -139,7 +144,7 @@ def _nearest(
         Settles a tie for one query, given its distances to all rows.
     """
     last = np.partition(about, n_neighbors - 1, axis=1)[:, n_neighbors - 1]
-    row, place = np.nonzero(about <= (last + 2.0 * error)[:, np.newaxis])
+    row, place = np.nonzero(about <= (last + 2.0 * error + slack)[:, np.newaxis])
     reduced = exact(row, place)
     order = np.lexsort((reduced, row))
     place, reduced = place[order], reduced[order]
@@ -150,7 +155,7 @@ def _nearest(
     # Where the next row is as near as the last one kept, the search decides between them.
     more = np.flatnonzero(counts > n_neighbors)
     following = reduced[starts[more] + n_neighbors]
-    tied = more[following == found.reduced[more, -1]]
+    tied = more[following <= found.reduced[more, -1] + slack[more]]
     for query, own in zip(tied, all_of(tied), strict=True):
         known = slice(starts[query], starts[query] + counts[query])
         own[place[known]] = reduced[known]

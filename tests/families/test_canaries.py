@@ -7,6 +7,7 @@ import pytest
 from scipy.sparse import csr_array, issparse
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingClassifier
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import RidgeClassifier
@@ -14,6 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import LabelBinarizer, StandardScaler
 from sklearn.svm import SVC, SVR, NuSVC, OneClassSVM
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from skcompress.families import _sklearn_internals as internals
 
@@ -195,3 +197,71 @@ def test_set_tree_order(algorithm):
     assert (np.asarray(bounds) == np.asarray(wanted_bounds)).all()
     assert (np.asarray(nodes) == np.asarray(wanted_nodes)).all()
     assert (again.predict(X + 0.1) == fitted.predict(X + 0.1)).all()
+
+
+# ---------------------------------------------------------------- trees
+
+
+def test_tree_arrays():
+    X, y = load_iris(return_X_y=True)
+    tree = DecisionTreeClassifier(max_depth=2, random_state=0).fit(X, y).tree_
+    arrays = internals.tree_arrays(tree)
+    np.testing.assert_array_equal(arrays["left"], tree.children_left)
+    np.testing.assert_array_equal(arrays["right"], tree.children_right)
+    np.testing.assert_array_equal(arrays["feature"], tree.feature)
+    np.testing.assert_array_equal(arrays["threshold"], tree.threshold)
+    np.testing.assert_array_equal(arrays["impurity"], tree.impurity)
+    np.testing.assert_array_equal(arrays["n_samples"], tree.n_node_samples)
+    np.testing.assert_array_equal(arrays["weight"], tree.weighted_n_node_samples)
+    np.testing.assert_array_equal(arrays["value"], tree.value)
+    # Fractions of each class, not counts.
+    np.testing.assert_allclose(tree.value.sum(axis=2), 1.0)
+
+
+def test_build_tree():
+    X, y = load_iris(return_X_y=True)
+    tree = DecisionTreeClassifier(random_state=0).fit(X, y).tree_
+    again = internals.build_tree(internals.tree_arrays(tree), 4, np.array([3]), tree.max_depth)
+    rows = X.astype(np.float32)
+    np.testing.assert_array_equal(again.predict(rows), tree.predict(rows))
+    np.testing.assert_array_equal(again.apply(rows), tree.apply(rows))
+    assert again.max_depth == tree.max_depth
+
+
+@pytest.mark.parametrize("criterion", ["squared_error", "absolute_error"])
+def test_takes_missing(criterion):
+    X, y = load_iris(return_X_y=True)
+    tree = DecisionTreeRegressor(criterion=criterion, random_state=0).fit(X, y)
+    X[0, 0] = np.nan
+    if internals.takes_missing(tree):
+        assert np.isfinite(tree.predict(X)).all()
+    else:
+        with pytest.raises(ValueError, match="NaN"):
+            tree.predict(X)
+
+
+def test_boosting_start():
+    X, y = load_iris(return_X_y=True)
+    boosting = GradientBoostingRegressor(n_estimators=2, random_state=0).fit(X, y)
+    start = internals.boosting_start(boosting, 1)
+    steps = sum(0.1 * tree.predict(X) for tree in boosting.estimators_.ravel())
+    np.testing.assert_allclose(start + steps, boosting.predict(X))
+    assert internals.boosting_takes_missing(boosting) == internals.takes_missing(
+        boosting.estimators_[0, 0]
+    )
+
+
+def test_histogram_boosting():
+    X, y = load_iris(return_X_y=True)
+    boosting = HistGradientBoostingClassifier(max_iter=2, random_state=0).fit(X, y)
+    trees = internals.histogram_trees(boosting)
+    assert [column for column, _ in trees] == [0, 1, 2, 0, 1, 2]
+    for _, arrays in trees:
+        splits = arrays["left"] >= 0
+        assert (arrays["left"][splits] > np.flatnonzero(splits)).all()
+        assert np.isfinite(arrays["value"][~splits]).all()
+    assert internals.histogram_start(boosting).shape == (3,)
+    assert not internals.histogram_has_categories(boosting)
+    rounded = np.round(X)
+    categorical = HistGradientBoostingClassifier(max_iter=2, categorical_features=[0])
+    assert internals.histogram_has_categories(categorical.fit(rounded, y))
