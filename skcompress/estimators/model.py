@@ -286,7 +286,7 @@ def to_sklearn(model: CompactModel, *, allow_missing: bool = False) -> Any:
     >>> import skcompress as skc
     >>> X, y = load_iris(return_X_y=True)
     >>> tree = DecisionTreeClassifier(random_state=0).fit(X, y)
-    >>> pruner = skc.TreePruner(FrozenEstimator(tree), ccp_alpha=0.02, keep_notes=True)
+    >>> pruner = skc.TreePruner(FrozenEstimator(tree), ccp_alpha=0.03, keep_notes=True)
     >>> pruner = pruner.fit(X, y)
     >>> print(export_text(skc.to_sklearn(pruner.model_)))
     |--- feature_3 <= 0.80

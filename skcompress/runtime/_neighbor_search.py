@@ -1,7 +1,8 @@
 """Which of equally distant rows scikit-learn keeps: its searches, followed step by step.
 
-A tree leaves out a node whose least distance exceeds the largest one kept. Both are rounded, so
-that "equally distant" means: but for rounding. Only rows whose last neighbours tie come here, so clarity goes before speed.
+A tree leaves out a node whose least distance exceeds the largest one kept. That least distance is
+rounded, so "equally distant" means: but for rounding. Only queries whose last neighbours tie come
+here, so clarity goes before speed.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ import math
 
 import numpy as np
 
-from ._distances import pair_distances
+from ._distances import pair_distances, root
 
 __all__ = ["BallTree", "KdTree", "first_met"]
+
+_SOME_ULPS = 2.0**-46
 
 
 def first_met(reduced: np.ndarray, n_neighbors: int) -> np.ndarray:
@@ -57,17 +60,19 @@ class _Tree:
                 self._ranges[left] = start, middle
                 self._ranges[left + 1] = middle, stop
 
-    def slack(self, about: np.ndarray, n_neighbors: int) -> np.ndarray:
-        """By how much rounding may hide a row behind a farther one.
+    def margin(self, last: np.ndarray, farthest: np.ndarray) -> np.ndarray:
+        """By how much rounding may hide a row behind a farther one, for each query.
 
         Parameters
         ----------
-        about : ndarray of shape (n_queries, n_rows)
-            Distances, before the root, to all rows.
-        n_neighbors : int
-            How many are wanted.
+        last, farthest : ndarray of shape (n_queries,)
+            Distances, before the root, to the last row that is kept and to the farthest of all.
         """
-        raise NotImplementedError
+        # A least distance is computed from terms as large as the farthest distance.
+        gap = _SOME_ULPS * root(farthest, self._p, by_tree=True)
+        if self._p == 1 or math.isinf(self._p):
+            return gap
+        return np.asarray((root(last, self._p, by_tree=True) + gap) ** self._p - last)
 
     def search(self, point: np.ndarray, reduced: np.ndarray, n_neighbors: int) -> np.ndarray:
         """The neighbours that the search keeps, nearest first.
@@ -115,7 +120,7 @@ class KdTree(_Tree):
 
     def _bound(self, node: int, point: np.ndarray) -> float:
         below, above = self._low[node] - point, point - self._high[node]
-        gap = 0.5 * (below + np.abs(below) + above + np.abs(above))
+        gap = 0.5 * ((below + np.abs(below)) + (above + np.abs(above)))
         if math.isinf(self._p):
             return float(gap.max())
         total = 0.0

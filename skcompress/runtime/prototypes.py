@@ -74,7 +74,7 @@ def _by_tree(prototypes: Prototypes) -> Find:
         return _nearest(
             about,
             error,
-            tree.slack(np.maximum(about, 0.0)),
+            tree.margin,
             n_neighbors,
             lambda row, place: pair_distances(X, vectors, row, place, p),
             lambda rows: reduced_distances(X[rows], vectors, p),
@@ -106,8 +106,15 @@ def _by_brute_force(prototypes: Prototypes) -> Find:
                 return np.asarray(about[row, place])
             return pair_distances(X, vectors, row, place, p)
 
-        none = np.zeros(len(X))
-        found = _nearest(about, error, none, n_neighbors, exact, lambda rows: about[rows], choose)
+        found = _nearest(
+            about,
+            error,
+            lambda last, farthest: np.zeros_like(last),
+            n_neighbors,
+            exact,
+            lambda rows: about[rows],
+            choose,
+        )
         if same and X.dtype == np.float32:
             return _Neighbors(found.place, found.reduced.astype(np.float32))
         return found
@@ -118,7 +125,7 @@ def _by_brute_force(prototypes: Prototypes) -> Find:
 def _nearest(
     about: np.ndarray,
     error: np.ndarray,
-    slack: np.ndarray,
+    margin: Callable[[np.ndarray, np.ndarray], np.ndarray],
     n_neighbors: int,
     exact: Callable[[np.ndarray, np.ndarray], np.ndarray],
     all_of: Callable[[np.ndarray], np.ndarray],
@@ -132,7 +139,7 @@ def _nearest(
         Distances before the root.
     error : ndarray of shape (n_queries,)
         How far they may be off.
-    slack : ndarray of shape (n_queries,)
+    margin : callable
         Rows no more than this farther than the last one kept may be kept in its place.
     n_neighbors : int
         How many are wanted.
@@ -144,6 +151,8 @@ def _nearest(
         Settles a tie for one query, given its distances to all rows.
     """
     last = np.partition(about, n_neighbors - 1, axis=1)[:, n_neighbors - 1]
+    last = np.maximum(last, 0.0)
+    slack = margin(last, np.maximum(about.max(axis=1), 0.0))
     row, place = np.nonzero(about <= (last + 2.0 * error + slack)[:, np.newaxis])
     reduced = exact(row, place)
     order = np.lexsort((reduced, row))

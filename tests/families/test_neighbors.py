@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.datasets import load_wine, make_classification
@@ -62,6 +62,9 @@ def assert_same(model, X, *, bits=True):
     weights=st.sampled_from(["uniform", "distance"]),
     step=st.sampled_from([1.0, 0.1, 1 / 3]),
 )
+# A row hidden behind a rounded bound; a bound whose terms must be added in scikit-learn's order.
+@example(115, 76, 3, 5, 4, "ball_tree", 1, 1, "uniform", 1 / 3)
+@example(1220, 191, 4, 12, 7, "kd_tree", 1, 2, "uniform", 0.1)
 @settings(max_examples=150)
 def test_ties_are_settled_as_scikit_learn_does(
     seed, n_rows, n_features, levels, n_neighbors, algorithm, p, leaf_size, weights, step
