@@ -24,7 +24,7 @@ __all__ = ["Job", "compress_fitted", "hold_out", "make_score", "seed_of"]
 
 HELD_OUT_SHARE = 0.2
 _LEAST_ROWS = 20
-_LZMA_LIMIT = 5_000_000
+_LZMA_LIMIT = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
