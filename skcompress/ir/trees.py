@@ -34,6 +34,7 @@ class TreeNotes(Node):
     def check(self) -> None:
         for name in ("impurity", "weight", "values"):
             require(getattr(self, name).dtype.kind == "f", f"{name} of a tree must be float.")
+        require(self.n_samples.dtype.kind in "iu", "n_samples of a tree must be integers.")
         shapes = {self.impurity.shape, self.weight.shape, self.n_samples.shape}
         require(len(shapes) == 1 and self.impurity.ndim == 1, "tree notes differ in length.")
         require(self.values.ndim == 2, "node values must have two dimensions.")
@@ -151,7 +152,11 @@ class TreeEnsemble(Node):
         n_internal = int(np.count_nonzero(self.internal))
         n_leaves = self.internal.size - n_internal
 
-        require(self.n_features >= 1, "trees need at least one feature.")
+        # The compiled walk counts columns in 32 bits.
+        require(
+            1 <= self.n_features < 2**31,
+            f"trees need from 1 to 2^31 - 1 features; got {self.n_features}.",
+        )
         require(self.n_outputs >= 1, "trees need at least one output.")
         require(
             self.feature.dtype.kind == "u" and self.feature.shape == (n_internal,),
@@ -189,7 +194,7 @@ class TreeEnsemble(Node):
         if self.notes is not None:
             require(
                 self.notes.impurity.shape == self.internal.shape
-                and self.notes.values.shape[0] == n_internal,
+                and self.notes.values.shape == (n_internal, shape_of(self.values)[1]),
                 "tree notes do not match the trees.",
             )
 
