@@ -158,16 +158,11 @@ def boosting_start(boosting: Any, n_outputs: int) -> np.ndarray | None:
     init = boosting.init_
     if isinstance(init, str):
         return np.zeros(n_outputs)
-    if not isinstance(init, DummyClassifier | DummyRegressor):
+    if not isinstance(init, DummyClassifier | DummyRegressor) or init.strategy == "stratified":
         return None
     row = np.zeros((1, boosting.n_features_in_), np.float32)
     start: np.ndarray = boosting._raw_predict_init(row)[0]
     return start
-
-
-def boosting_takes_missing(boosting: Any) -> bool:
-    """Whether a fitted `GradientBoosting` model lets NaN into `predict`."""
-    return takes_missing(boosting.estimators_[0, 0])
 
 
 def histogram_trees(boosting: Any) -> list[tuple[int, dict[str, np.ndarray]]]:

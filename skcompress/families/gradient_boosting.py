@@ -15,7 +15,7 @@ from ._labels import labels_of
 from ._layout import breadth_first, distinct_rows, floor_to_float32
 from ._params import plain_params
 from ._registry import Family, dotted_name, register
-from ._sklearn_internals import boosting_start, boosting_takes_missing, tree_arrays
+from ._sklearn_internals import boosting_start, tree_arrays
 
 __all__: list[str] = []
 
@@ -57,7 +57,6 @@ def _lift(boosting: Any, head: Head) -> Model:
     return Model(
         input=input_spec(
             boosting,
-            finite="allow-nan" if boosting_takes_missing(boosting) else "all",
             sparse=True,
             float32_range=True,
         ),

@@ -117,6 +117,11 @@ def lower_trees(model: Model, make: Callable[[], Any], allow_missing: bool) -> l
     if not isinstance(trees, TreeEnsemble) or trees.categories is not None:
         raise UnsupportedEstimatorError(f"{model.family.rpartition('.')[2]} holds plain trees.")
     needs_notes(trees, allow_missing)
+    if isinstance(model.head, Shares) and model.head.clip and not allow_missing:
+        raise UnsupportedEstimatorError(
+            "The leaves were refitted together, and scikit-learn does not clip what they add up "
+            "to: probabilities may be below zero. Pass allow_missing=True to go ahead."
+        )
     sizes = _class_counts(model.head)
     estimators = []
     for arrays in depth_first(trees):

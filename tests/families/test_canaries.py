@@ -246,9 +246,6 @@ def test_boosting_start():
     start = internals.boosting_start(boosting, 1)
     steps = sum(0.1 * tree.predict(X) for tree in boosting.estimators_.ravel())
     np.testing.assert_allclose(start + steps, boosting.predict(X))
-    assert internals.boosting_takes_missing(boosting) == internals.takes_missing(
-        boosting.estimators_[0, 0]
-    )
 
 
 def test_histogram_boosting():

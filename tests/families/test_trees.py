@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_linnerud
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -112,6 +113,27 @@ def test_missing_values_in_prediction_only():
     assert_same(lift(estimator), estimator, X)
 
 
+@pytest.mark.parametrize("cls", [GradientBoostingClassifier, RandomForestClassifier])
+def test_missing_values_that_scikit_learn_refuses(cls):
+    X, y = load_iris(return_X_y=True)
+    estimator = cls(n_estimators=2, random_state=0).fit(X, y)
+    X[0, 0] = np.nan
+    rows = X if cls is GradientBoostingClassifier else csr_matrix(X)
+    with pytest.raises(ValueError, match="NaN"):
+        estimator.predict(rows)
+    with pytest.raises(ValueError, match="NaN"):
+        CompactModel(lift(estimator)).predict(rows)
+
+
+def test_a_random_start_of_boosting_is_refused():
+    X, y = load_iris(return_X_y=True)
+    boosting = GradientBoostingClassifier(
+        n_estimators=2, init=DummyClassifier(strategy="stratified", random_state=0)
+    ).fit(X, y)
+    with pytest.raises(UnsupportedEstimatorError, match="init"):
+        lift(boosting)
+
+
 def test_sparse_input():
     X, y = load_iris(return_X_y=True)
     X[X < 1.5] = 0
@@ -196,6 +218,15 @@ def test_a_tree_that_came_back_can_be_read():
     X, y = load_iris(return_X_y=True)
     tree = DecisionTreeClassifier(max_depth=3, random_state=0).fit(X, y)
     assert export_text(lower(lift(tree))) == export_text(tree)
+
+
+def test_refitted_leaves_come_back_only_when_asked_for():
+    X, y = load_iris(return_X_y=True)
+    model = lift(RandomForestClassifier(3, random_state=0).fit(X, y))
+    model = model.replace(head=model.head.replace(clip=True))
+    with pytest.raises(UnsupportedEstimatorError, match="below zero"):
+        lower(model)
+    assert lower(model, allow_missing=True).predict(X).shape == y.shape
 
 
 def test_without_notes_the_way_back_is_refused_or_says_what_is_missing():
