@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..ir import TreeEnsemble, TreeNotes, decode, smallest_unsigned
+from ..ir import TreeEnsemble, TreeNotes, decode
 
-__all__ = ["Layout", "breadth_first", "depth_first", "distinct_rows", "floor_to_float32"]
+__all__ = ["Layout", "breadth_first", "depth_first", "floor_to_float32"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,14 +74,6 @@ def floor_to_float32(thresholds: np.ndarray) -> np.ndarray:
     return narrow
 
 
-def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that differ in at least one bit, and which of them each row is."""
-    rows = np.ascontiguousarray(rows)
-    bits = rows.view(f"V{rows.dtype.itemsize * rows.shape[1]}").ravel()
-    _, first, index = np.unique(bits, return_index=True, return_inverse=True)
-    return rows[first], index.astype(smallest_unsigned(first.size - 1))
-
-
 def depth_first(trees: TreeEnsemble) -> list[dict[str, np.ndarray]]:
     """Each tree's nodes in scikit-learn's usual order: a split, all on its left, all on its right.
 
@@ -99,12 +91,7 @@ def depth_first(trees: TreeEnsemble) -> list[dict[str, np.ndarray]]:
     n_nodes = trees.n_nodes
     left = np.full(n_nodes, -1, np.int64)
     left[trees.internal] = trees.left_child()
-    level, levels = trees.offsets[:-1], []
-    while level.size:
-        levels.append(level)
-        below = left[level[trees.internal[level]]]
-        level = np.stack([below, below + 1], axis=1).ravel()
-
+    levels = trees.levels()
     sizes, depth = np.ones(n_nodes, np.int64), np.zeros(n_nodes, np.int64)
     for place, nodes in reversed(list(enumerate(levels))):
         depth[nodes] = place

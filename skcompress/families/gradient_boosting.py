@@ -9,10 +9,19 @@ import numpy as np
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 
 from ..exceptions import UnsupportedEstimatorError
-from ..ir import Chain, ClassScores, Head, Model, Numbers, TreeEnsemble, smallest_unsigned
+from ..ir import (
+    Chain,
+    ClassScores,
+    Head,
+    Model,
+    Numbers,
+    TreeEnsemble,
+    distinct_rows,
+    smallest_unsigned,
+)
 from ._input import input_spec
 from ._labels import labels_of
-from ._layout import breadth_first, distinct_rows, floor_to_float32
+from ._layout import breadth_first, floor_to_float32
 from ._params import plain_params
 from ._registry import Family, dotted_name, register
 from ._sklearn_internals import boosting_start, tree_arrays

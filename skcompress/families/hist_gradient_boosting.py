@@ -16,11 +16,12 @@ from ..ir import (
     Model,
     Numbers,
     TreeEnsemble,
+    distinct_rows,
     smallest_unsigned,
 )
 from ._input import input_spec
 from ._labels import labels_of
-from ._layout import breadth_first, distinct_rows
+from ._layout import breadth_first
 from ._params import plain_params
 from ._registry import Family, dotted_name, register
 from ._sklearn_internals import (

@@ -22,11 +22,12 @@ from ..ir import (
     Shares,
     TreeEnsemble,
     TreeNotes,
+    distinct_rows,
     smallest_unsigned,
 )
 from ._input import input_spec
 from ._labels import labels_of
-from ._layout import breadth_first, depth_first, distinct_rows, floor_to_float32
+from ._layout import breadth_first, depth_first, floor_to_float32
 from ._params import plain_params
 from ._registry import Family, dotted_name, register
 from ._sklearn_internals import build_tree, takes_missing, tree_arrays

@@ -14,6 +14,7 @@ from .arrays import (
     LowRank,
     Sparse,
     decode,
+    distinct_rows,
     shape_of,
     smallest_unsigned,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "TreeEnsemble",
     "TreeNotes",
     "decode",
+    "distinct_rows",
     "register",
     "require",
     "shape_of",

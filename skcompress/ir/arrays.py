@@ -20,6 +20,7 @@ __all__ = [
     "Sparse",
     "check_finite",
     "decode",
+    "distinct_rows",
     "shape_of",
 ]
 
@@ -301,6 +302,22 @@ class LowRank(Encoded):
 
     def decode(self) -> np.ndarray:
         return decode(self.left) @ decode(self.right)
+
+
+def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that differ in at least one bit, so that 0.0 and -0.0 stay apart, and each row's place.
+
+    Returns
+    -------
+    values : ndarray of shape (n_distinct, n_columns)
+        The distinct rows.
+    index : ndarray of unsigned integers, of shape (n_rows,)
+        Which of them each row is.
+    """
+    rows = np.ascontiguousarray(rows)
+    bits = rows.view(f"V{rows.dtype.itemsize * rows.shape[1]}").ravel()
+    _, first, index = np.unique(bits, return_index=True, return_inverse=True)
+    return rows[first], index.astype(smallest_unsigned(max(first.size - 1, 0)))
 
 
 def smallest_unsigned(largest: int) -> np.dtype:

@@ -253,6 +253,17 @@ class TreeEnsemble(Node):
         order = np.arange(np.count_nonzero(self.internal), dtype=np.int64)
         return 2 * order + 1 + self.tree_of_node[self.internal]
 
+    def levels(self) -> list[np.ndarray]:
+        """Nodes of each depth, roots first, over all trees together."""
+        left = np.full(self.n_nodes, -1, dtype=np.int64)
+        left[self.internal] = self.left_child()
+        nodes, found = self.offsets[:-1], []
+        while nodes.size:
+            found.append(nodes)
+            below = left[nodes[self.internal[nodes]]]
+            nodes = np.stack([below, below + 1], axis=1).ravel()
+        return found
+
     def parent(self) -> np.ndarray:
         """Place of each node's parent; -1 for a root."""
         parent = np.full(self.n_nodes, -1, dtype=np.int64)

@@ -1,13 +1,13 @@
-"""What the passes on trees share: levels, collapsing nodes, distinct leaf rows."""
+"""What the passes on trees share: collapsing nodes."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..ir import Model, TreeEnsemble, decode, smallest_unsigned
+from ..ir import Model, TreeEnsemble, decode, distinct_rows
 from ._base import SkipPass
 
-__all__ = ["collapse", "collapsed_ancestor", "distinct_rows", "levels", "trees_of"]
+__all__ = ["collapse", "collapsed_ancestor", "trees_of"]
 
 
 def trees_of(model: Model) -> TreeEnsemble:
@@ -21,19 +21,6 @@ def trees_of(model: Model) -> TreeEnsemble:
     if not isinstance(model.predictor, TreeEnsemble):
         raise SkipPass("the model has no trees")
     return model.predictor
-
-
-def levels(trees: TreeEnsemble) -> list[np.ndarray]:
-    """Nodes of each depth, roots first, over all trees together."""
-    left = np.full(trees.n_nodes, -1, dtype=np.int64)
-    left[trees.internal] = trees.left_child()
-    nodes = trees.offsets[:-1]
-    found = []
-    while nodes.size:
-        found.append(nodes)
-        below = left[nodes[trees.internal[nodes]]]
-        nodes = np.stack([below, below + 1], axis=1).ravel()
-    return found
 
 
 def collapsed_ancestor(trees: TreeEnsemble, cut: np.ndarray) -> np.ndarray:
@@ -53,7 +40,7 @@ def collapsed_ancestor(trees: TreeEnsemble, cut: np.ndarray) -> np.ndarray:
     """
     parent = trees.parent()
     end = np.arange(trees.n_nodes)
-    for nodes in levels(trees)[1:]:
+    for nodes in trees.levels()[1:]:
         above = end[parent[nodes]]
         end[nodes] = np.where(cut[above], above, nodes)
     return end
@@ -86,7 +73,9 @@ def collapse(trees: TreeEnsemble, cut: np.ndarray) -> TreeEnsemble:
     rows[trees.internal] = values.shape[0] + np.arange(np.count_nonzero(trees.internal))
     leaf_nodes = kept & ~internal
     table = np.concatenate([values, trees.notes.values])
-    values, leaf = distinct_rows(table, rows[leaf_nodes])
+    used, place = np.unique(rows[leaf_nodes], return_inverse=True)
+    values, index = distinct_rows(table[used])
+    leaf = index[place]
 
     split = internal[trees.internal]
     categories = trees.categories
@@ -111,22 +100,3 @@ def collapse(trees: TreeEnsemble, cut: np.ndarray) -> TreeEnsemble:
         categories=categories,
         notes=notes,
     )
-
-
-def distinct_rows(table: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct rows of `table` that `rows` point at, and where each of them went.
-
-    Returns
-    -------
-    values : ndarray of shape (n_distinct, width)
-        Rows that differ from one another in at least one bit.
-    index : ndarray of unsigned integers, of shape rows.shape
-        The row of `values` that stands for each.
-    """
-    used, place = np.unique(rows, return_inverse=True)
-    chosen = np.ascontiguousarray(table[used])
-    # Bits rather than numbers: 0.0 and -0.0 stay apart, so nothing changes.
-    bits = chosen.view(f"V{chosen.dtype.itemsize * chosen.shape[1]}")
-    _, first, inverse = np.unique(bits.ravel(), return_index=True, return_inverse=True)
-    index = inverse[place].astype(smallest_unsigned(max(first.size - 1, 0)))
-    return chosen[first], index

@@ -12,7 +12,7 @@ from ..runtime._rows import as_dense
 from ..runtime.trees import leaf_rows, prepare_walk, sum_leaves
 from ._base import SkipPass
 from ._context import Context
-from ._trees import collapse, collapsed_ancestor, levels, trees_of
+from ._trees import collapse, collapsed_ancestor, trees_of
 
 __all__ = ["CostComplexity", "collapse_alphas", "path_alphas"]
 
@@ -91,7 +91,7 @@ def collapse_alphas(trees: TreeEnsemble) -> np.ndarray:
 
     alphas = np.full(n_nodes, np.inf)
     open_nodes = trees.internal.copy()
-    by_level = [nodes[open_nodes[nodes]] for nodes in levels(trees)]
+    by_level = [nodes[open_nodes[nodes]] for nodes in trees.levels()]
     branch_risk, n_leaves = risk.copy(), np.ones(n_nodes)
     link, weakest = np.full(n_nodes, np.inf), np.full(n_nodes, np.inf)
     above = np.full(n_nodes, np.inf)
@@ -145,7 +145,7 @@ def path_alphas(trees: TreeEnsemble, alphas: np.ndarray, ratio: float = _PATH_RA
     """
     gone_at = alphas.copy()
     parent = trees.parent()
-    for nodes in levels(trees)[1:]:
+    for nodes in trees.levels()[1:]:
         gone_at[nodes] = np.minimum(gone_at[nodes], gone_at[parent[nodes]])
     gone = np.sort(gone_at[trees.internal])
     if not gone.size:

@@ -9,12 +9,12 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator, cg
 
-from ..ir import Affine, Model, Shares, TreeEnsemble, decode, smallest_unsigned
+from ..ir import Affine, Model, Shares, TreeEnsemble, decode, distinct_rows, smallest_unsigned
 from ..runtime._rows import as_dense
 from ..runtime.trees import leaf_rows, prepare_walk
 from ._base import SkipPass
 from ._context import Context
-from ._trees import distinct_rows, trees_of
+from ._trees import trees_of
 from .ensemble import regression_targets
 from .quantize import lloyd_max
 
@@ -44,7 +44,8 @@ class QuantizeLeaves:
         values = decode(trees.values)
         if isinstance(model.head, Shares) and not model.head.clip:
             codes = _round_shares(values, [len(t) for t in model.head.labels], 2**self.bits - 1)
-            codes, leaf = distinct_rows(codes, trees.leaf)
+            # Only rows that a leaf still points at.
+            codes, leaf = distinct_rows(codes[trees.leaf])
             scale = np.array([1.0 / (2**self.bits - 1)])
             rounded = Affine(codes=codes, scale=scale, zero=np.zeros(1), bits=self.bits)
             return model.with_predictor(trees.replace(values=rounded, leaf=leaf))
@@ -55,7 +56,7 @@ class QuantizeLeaves:
             table = np.unique(table.astype(np.float32)).astype(np.float64)
             rounded_columns.append(table[np.searchsorted((table[1:] + table[:-1]) / 2, column)])
         rows = np.stack(rounded_columns, axis=1).astype(np.float32)
-        table, leaf = distinct_rows(rows, np.arange(rows.shape[0]))
+        table, leaf = distinct_rows(rows)
         return model.with_predictor(trees.replace(values=table, leaf=leaf))
 
 
@@ -142,7 +143,7 @@ class RefineLeaves:
         rows = as_dense(context.inputs(model, context.refit))
         weight = context.refit.sample_weight
         refined = _refit(trees, rows, targets, weight, self)
-        values, leaf = distinct_rows(refined, np.arange(refined.shape[0]))
+        values, leaf = distinct_rows(refined)
         # Only the mean over the trees is a probability now, and only nearly so.
         head = model.head.replace(clip=True) if isinstance(model.head, Shares) else model.head
         return model.replace(head=head).with_predictor(trees.replace(values=values, leaf=leaf))
