@@ -14,7 +14,10 @@ __all__ = ["MAGIC", "VERSION", "pack", "unpack"]
 MAGIC = b"\x89SKC\r\n\x1a\n"
 """Not text, and damaged by whatever translates line ends, as that of PNG."""
 
-VERSION = 1
+VERSION = 2
+"""What is written. Version 1 is a subset, so that one reader serves both."""
+
+_READABLE = (1, VERSION)
 
 _HEAD = struct.Struct("<8sBII")
 """Magic, version, bytes of the header as stored, bytes of its JSON."""
@@ -68,9 +71,9 @@ def _check_frame(data: bytes) -> None:
     if len(data) < _HEAD.size + _TRAILER.size:
         raise SkcFormatError(f"The file is cut off after {len(data)} bytes.")
     version = data[len(MAGIC)]
-    if version != VERSION:
+    if version not in _READABLE:
         raise SkcFormatError(
-            f"The file is of version {version}; this release reads version {VERSION}. "
+            f"The file is of version {version}; this release reads versions up to {VERSION}. "
             "Update skcompress."
         )
     checksum, kind = _TRAILER.unpack_from(data, len(data) - _TRAILER.size)

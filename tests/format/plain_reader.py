@@ -19,7 +19,7 @@ def read(data):
     """The model's JSON, and the bytes of its arrays: {path: (dtype, shape, bytes)}."""
     magic, version, stored, length = struct.unpack_from("<8sBII", data)
     assert magic == bytes.fromhex("89534B430D0A1A0A")
-    assert version == 1
+    assert version in (1, 2)
     assert struct.unpack("<IB", data[-5:]) == (zlib.crc32(data[:-5]), 0)
     inflate = zlib.decompressobj(-15, zdict=DICTIONARY.read_bytes())
     text = inflate.decompress(data[17 : 17 + stored])

@@ -199,7 +199,7 @@ def header_of(data):
 def test_layout_is_as_specified():
     data = encode_model(linear())
     assert data[:8] == b"\x89SKC\r\n\x1a\n" == MAGIC
-    assert data[8] == 1
+    assert data[8] == 2
     (stored,) = struct.unpack_from("<I", data, 9)
     text, header = header_of(data)
     assert text == json.dumps(header, separators=(",", ":"), sort_keys=True)

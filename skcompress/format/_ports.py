@@ -1,0 +1,252 @@
+"""Streams of symbols through a port that measures, writes or reads: one procedure for all three.
+
+What is written and what is read must never differ, so a codec is written once, against a port.
+The measuring port weighs every variant of a stream's model; the writing port uses the lightest,
+whose number the file carries; the reading port gives the symbols back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from ._rans import Counts, Decoder, Encoder
+
+__all__ = [
+    "Bounds",
+    "MeasurePort",
+    "Port",
+    "ReadPort",
+    "Stream",
+    "WritePort",
+    "bit_length",
+    "code_numbers",
+]
+
+Bounds = Callable[[int], tuple[np.ndarray, np.ndarray]]
+"""Variant -> first place and end of each symbol's alphabet in the run of counts."""
+
+_SMALLEST_BLOCK = 64
+_LARGEST_BLOCK = 8192
+_PIECE_BITS = 16
+_NUMBER_BLOCK = 512
+_LENGTHS = 65
+"""Classes of numbers by their bits: none to 64."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """One way to model a stream: places for counts, and how fast they learn."""
+
+    size: int
+    step: int
+
+
+class Stream:
+    """Symbols of one kind; counts are learned after each block of them.
+
+    Parameters
+    ----------
+    name : str
+        What the symbols are.
+    *variants : tuple of (size, step)
+        Ways to model them, of which one is used.
+    largest : int
+        Most symbols between two lessons, unless the counts are more.
+    """
+
+    def __init__(
+        self, name: str, *variants: tuple[int, int], largest: int = _LARGEST_BLOCK
+    ) -> None:
+        self.name = name
+        self.variants = tuple(Variant(size, step) for size, step in variants)
+        self.seen = 0
+        # Counts are summed up anew after every block, which must not take longer than the block.
+        self._largest = max([largest, *(v.size for v in self.variants if v.step)])
+
+    def counts(self, variant: int) -> Counts:
+        """Fresh counts of a variant."""
+        return Counts(self.variants[variant].size, self.variants[variant].step)
+
+    def blocks(self, n_symbols: int) -> Iterator[slice]:
+        """Slices of the symbols: as many at a time as were seen before, within limits."""
+        start = 0
+        while start < n_symbols:
+            size = min(max(self.seen, _SMALLEST_BLOCK), self._largest)
+            stop = min(start + size, n_symbols)
+            self.seen += stop - start
+            yield slice(start, stop)
+            start = stop
+
+
+class Port(Protocol):
+    """Where symbols go to, or come from."""
+
+    def code(
+        self, stream: Stream, n_symbols: int, symbols: np.ndarray | None, bounds: Bounds
+    ) -> np.ndarray:
+        """Pass symbols through.
+
+        Parameters
+        ----------
+        stream : Stream
+            What they are.
+        n_symbols : int
+            How many.
+        symbols : ndarray of int64, or None
+            Counted from the start of their alphabets; None when reading.
+        bounds : callable
+            Their alphabets, for a variant.
+
+        Returns
+        -------
+        ndarray of int64
+            The symbols.
+        """
+        ...
+
+
+class MeasurePort:
+    """Adds up what each variant of each stream would take."""
+
+    def __init__(self) -> None:
+        self.bits: dict[str, list[float]] = {}
+        self._counts: dict[str, list[Counts]] = {}
+
+    def code(
+        self, stream: Stream, n_symbols: int, symbols: np.ndarray | None, bounds: Bounds
+    ) -> np.ndarray:
+        assert symbols is not None
+        variants = range(len(stream.variants))
+        counts = self._counts.setdefault(stream.name, [stream.counts(v) for v in variants])
+        bits = self.bits.setdefault(stream.name, [0.0 for _ in variants])
+        alphabets = [bounds(v) for v in variants]
+        for block in stream.blocks(n_symbols):
+            for v in variants:
+                low, high = (edge[block] for edge in alphabets[v])
+                places = low + symbols[block]
+                below = counts[v].below
+                share = (below(places + 1) - below(places)) / (below(high) - below(low))
+                bits[v] -= float(np.log2(share).sum())
+                counts[v].learn(places)
+        return symbols
+
+    def choices(self) -> dict[str, int]:
+        """The lightest variant of each stream."""
+        return {name: int(np.argmin(bits)) for name, bits in self.bits.items()}
+
+
+class WritePort:
+    """Encodes with the chosen variants."""
+
+    def __init__(self, choices: dict[str, int]) -> None:
+        self.encoder = Encoder()
+        self._choices = choices
+        self._counts: dict[str, Counts] = {}
+
+    def code(
+        self, stream: Stream, n_symbols: int, symbols: np.ndarray | None, bounds: Bounds
+    ) -> np.ndarray:
+        assert symbols is not None
+        variant = self._choices.get(stream.name, 0)
+        counts = self._counts.setdefault(stream.name, stream.counts(variant))
+        low, high = bounds(variant)
+        for block in stream.blocks(n_symbols):
+            places = low[block] + symbols[block]
+            self.encoder.put(counts, places, low[block], high[block])
+            counts.learn(places)
+        return symbols
+
+
+class ReadPort:
+    """Decodes with the variants that the file names."""
+
+    def __init__(self, choices: dict[str, int], decoder: Decoder) -> None:
+        self.decoder = decoder
+        self._choices = choices
+        self._counts: dict[str, Counts] = {}
+
+    def code(
+        self, stream: Stream, n_symbols: int, symbols: np.ndarray | None, bounds: Bounds
+    ) -> np.ndarray:
+        variant = self._choices.get(stream.name, 0)
+        counts = self._counts.setdefault(stream.name, stream.counts(variant))
+        low, high = bounds(variant)
+        found = np.empty(n_symbols, np.int64)
+        for block in stream.blocks(n_symbols):
+            places = self.decoder.take(counts, low[block], high[block])
+            counts.learn(places)
+            found[block] = places - low[block]
+        return found
+
+
+def code_numbers(
+    port: Port,
+    name: str,
+    numbers: np.ndarray | None,
+    context: np.ndarray,
+    n_contexts: int,
+) -> np.ndarray:
+    """Pass whole numbers below ``2 ** 64`` through: the number of bits by counts, then the bits.
+
+    Parameters
+    ----------
+    port : Port
+        Where they go.
+    name : str
+        Of the streams.
+    numbers : ndarray of uint64, or None
+        None when reading.
+    context : ndarray of int64
+        Each number's context.
+    n_contexts : int
+        Number of contexts.
+
+    Returns
+    -------
+    ndarray of uint64
+        The numbers.
+    """
+    variants = [(_LENGTHS, 2)]
+    if n_contexts > 1:
+        variants.append((_LENGTHS * n_contexts, 2))
+    lows = (np.zeros_like(context), context * _LENGTHS)
+    length = port.code(
+        Stream(f"{name} length", *variants, largest=_NUMBER_BLOCK),
+        context.size,
+        None if numbers is None else bit_length(numbers),
+        lambda v: (lows[v], lows[v] + _LENGTHS),
+    )
+    # The highest bit of a number is one; the others follow in pieces, the highest first.
+    value = (length > 0).astype(np.uint64)
+    rest = np.maximum(length - 1, 0)
+    pieces = Stream(f"{name} bits", (1 << _PIECE_BITS, 0))
+    while bool(rest.any()):
+        which = np.flatnonzero(rest)
+        width = (rest[which] - 1) % _PIECE_BITS + 1
+        rest[which] -= width
+        piece = None
+        if numbers is not None:
+            piece = numbers[which] >> rest[which].astype(np.uint64)
+            piece = (piece & np.uint64((1 << _PIECE_BITS) - 1)).astype(np.int64) % (1 << width)
+        piece = port.code(pieces, which.size, piece, partial(_first, 1 << width))
+        value[which] = (value[which] << width.astype(np.uint64)) | piece.astype(np.uint64)
+    return value
+
+
+def _first(size: np.ndarray, variant: int) -> tuple[np.ndarray, np.ndarray]:
+    """The alphabets of the first `size` places, whatever the variant."""
+    return np.zeros_like(size), size
+
+
+def bit_length(numbers: np.ndarray) -> np.ndarray:
+    """Bits that each number takes, 0 for 0; exact for all unsigned integers."""
+    wide = numbers.astype(np.uint64)
+    high, low = wide >> np.uint64(32), wide & np.uint64(0xFFFFFFFF)
+    upper = np.frexp(high.astype(np.float64))[1].astype(np.int64)
+    lower = np.frexp(low.astype(np.float64))[1].astype(np.int64)
+    return np.where(high > 0, upper + 32, lower)

@@ -1,0 +1,225 @@
+"""The entropy coder: range variant of asymmetric numeral systems (rANS), in interleaved lanes.
+
+A symbol takes the part ``[start, start + size)`` of ``2 ** 24`` slots. Symbols are dealt to
+`n_lanes` states in turn, so that NumPy steps all lanes at once; all of it is integer arithmetic,
+so that every machine decodes alike. One model serves all streams: a run of counts, of which a
+symbol's own count over the sum of those that are possible is its probability.
+
+References
+----------
+.. [1] J. Duda, "Asymmetric numeral systems", arXiv:1311.2540, 2013.
+.. [2] F. Giesen, "Interleaved entropy coders", arXiv:1402.3392, 2014.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..exceptions import SkcFormatError
+
+try:
+    from . import _rans_kernel
+except ImportError:  # built without a compiler: the NumPy steps give the same bytes
+    _rans_kernel = None  # type: ignore[assignment]
+
+__all__ = ["Counts", "Decoder", "Encoder", "lanes_for"]
+
+_SLOT_BITS = np.uint64(24)
+_SLOTS = 1 << 24
+_SLOT_MASK = np.uint64(_SLOTS - 1)
+_WORD_BITS = np.uint64(32)
+_LOWEST = np.uint64(1 << 32)
+_EMIT_SHIFT = np.uint64(40)
+_MASS_LIMIT = 1 << 23
+_MOST_LANES = 256
+_NO_COUNTS = np.zeros(0, np.int64)
+
+
+def lanes_for(n_symbols: int) -> int:
+    """How many lanes are worth the eight bytes that each of them costs."""
+    return int(min(max(n_symbols // 1500, 1), _MOST_LANES))
+
+
+class Counts:
+    """Adaptive counts of symbols, laid out in one run of which any stretch is an alphabet.
+
+    Parameters
+    ----------
+    size : int
+        Number of symbols, over all alphabets.
+    step : int
+        What is added to the count of a symbol that occurred; 0: all stay equally likely.
+    """
+
+    def __init__(self, size: int, step: int) -> None:
+        self.step = step
+        self._counts = None if step == 0 else np.ones(size, np.int64)
+        self._below = None if step == 0 else np.arange(size + 1, dtype=np.int64)
+
+    @property
+    def table(self) -> np.ndarray:
+        """The running sums; empty where all counts are one."""
+        return _NO_COUNTS if self._below is None else self._below
+
+    def below(self, places: np.ndarray) -> np.ndarray:
+        """Sum of the counts before each place."""
+        return places if self._below is None else self._below[places]
+
+    def find(self, mass: np.ndarray) -> np.ndarray:
+        """The symbol that covers each point of the run of counts."""
+        if self._below is None:
+            return mass
+        return np.searchsorted(self._below, mass, side="right") - 1
+
+    def learn(self, symbols: np.ndarray) -> None:
+        """Count the symbols that occurred."""
+        if self._counts is None or not symbols.size:
+            return
+        self._counts += self.step * np.bincount(symbols, minlength=self._counts.size)
+        if int(self._counts.sum()) >= _MASS_LIMIT:
+            self._counts = (self._counts + 1) >> 1
+        self._below = np.concatenate([[0], np.cumsum(self._counts)])
+
+
+def _slots(below: np.ndarray, mass: np.ndarray) -> np.ndarray:
+    """First slot of what has `below` of a total `mass` before it."""
+    return (below << 24) // mass
+
+
+class Encoder:
+    """Collects symbols, and writes them when all are known: rANS encodes from the last one on."""
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[np.ndarray, np.ndarray]] = []
+
+    @property
+    def n_symbols(self) -> int:
+        """Symbols collected so far."""
+        return sum(start.size for start, _ in self._calls)
+
+    def put(
+        self, counts: Counts, symbols: np.ndarray, low: np.ndarray, high: np.ndarray
+    ) -> np.ndarray:
+        """Encode symbols, each out of its own stretch ``[low, high)`` of the counts.
+
+        Returns
+        -------
+        ndarray of int64
+            The symbols, as `Decoder.take` gives them, so that one procedure serves both ways.
+        """
+        base = counts.below(low)
+        mass = counts.below(high) - base
+        start = _slots(counts.below(symbols) - base, mass)
+        stop = _slots(counts.below(symbols + 1) - base, mass)
+        # A stretch of one symbol takes all slots and tells nothing.
+        told = high - low > 1
+        self._calls.append((start[told].astype(np.uint64), (stop - start)[told].astype(np.uint64)))
+        return symbols
+
+    def finish(self) -> tuple[int, bytes]:
+        """Number of lanes, and the bytes: final states, then words."""
+        n_lanes = lanes_for(self.n_symbols)
+        state = np.full(n_lanes, _LOWEST)
+        parts = [_put(state, start, size) for start, size in reversed(self._calls)]
+        words = [state.astype("<u8").tobytes(), *(part.tobytes() for part in reversed(parts))]
+        return n_lanes, b"".join(words)
+
+
+def _put(state: np.ndarray, start: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Move the states over some symbols; the words that this emits."""
+    if _rans_kernel is None:
+        return _put_numpy(state, start, size)
+    words = np.empty(start.size, np.uint32)
+    place = _rans_kernel.put(state, start, size, words, words.size)
+    return words[place:].astype("<u4")
+
+
+def _put_numpy(state: np.ndarray, start: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """All lanes step together, from the last symbols on; a symbol emits one word at most."""
+    n_lanes = state.size
+    words: list[np.ndarray] = []
+    for place in range((start.size - 1) // n_lanes * n_lanes, -1, -n_lanes):
+        s, f = start[place : place + n_lanes], size[place : place + n_lanes]
+        x = state[: s.size]
+        full = (x >> _EMIT_SHIFT) >= f
+        words.append(x[full].astype("<u4"))
+        x = np.where(full, x >> _WORD_BITS, x)
+        quotient = x // f
+        state[: s.size] = (quotient << _SLOT_BITS) + (x - quotient * f) + s
+    return np.concatenate([*reversed(words), np.zeros(0, "<u4")])
+
+
+class Decoder:
+    """Gives the symbols back, in the order in which they were put.
+
+    Parameters
+    ----------
+    n_lanes : int
+        As the encoder gave it.
+    data : bytes
+        Likewise.
+
+    Raises
+    ------
+    SkcFormatError
+        If the data are too short; `finish` raises it if anything is left, or does not end where
+        the encoder began.
+    """
+
+    def __init__(self, n_lanes: int, data: bytes) -> None:
+        if not 1 <= n_lanes <= _MOST_LANES or len(data) < 8 * n_lanes or len(data) % 4:
+            raise SkcFormatError("An entropy-coded section is too short.")
+        self._state = np.frombuffer(data, "<u8", n_lanes).astype(np.uint64)
+        self._words = np.frombuffer(data, "<u4", offset=8 * n_lanes).astype(np.uint32)
+        self._place = 0
+
+    def take(self, counts: Counts, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Decode a symbol out of each stretch ``[low, high)`` of the counts."""
+        told = np.flatnonzero(high - low > 1)
+        if told.size == low.size:
+            return self._take(counts, low, high)
+        symbols = low.astype(np.int64)
+        symbols[told] = self._take(counts, low[told], high[told])
+        return symbols
+
+    def _take(self, counts: Counts, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        if _rans_kernel is None:
+            return self._take_numpy(counts, low, high)
+        found = np.empty(low.size, np.int64)
+        low, high = np.ascontiguousarray(low), np.ascontiguousarray(high)
+        place = _rans_kernel.take(
+            self._state, self._words, self._place, low, high, counts.table, found
+        )
+        if place < 0:
+            raise SkcFormatError("An entropy-coded section ends too early.")
+        self._place = place
+        return found
+
+    def _take_numpy(self, counts: Counts, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """All lanes step together."""
+        symbols = np.empty(low.size, np.int64)
+        base = counts.below(low)
+        mass = counts.below(high) - base
+        n_lanes = self._state.size
+        for place in range(0, low.size, n_lanes):
+            b, m = base[place : place + n_lanes], mass[place : place + n_lanes]
+            x = self._state[: b.size]
+            slot = (x & _SLOT_MASK).astype(np.int64)
+            found = counts.find(b + (((slot + 1) * m - 1) >> 24))
+            start = _slots(counts.below(found) - b, m)
+            size = _slots(counts.below(found + 1) - b, m) - start
+            x = size.astype(np.uint64) * (x >> _SLOT_BITS) + (slot - start).astype(np.uint64)
+            empty = np.flatnonzero(x < _LOWEST)
+            words = self._words[self._place : self._place + empty.size]
+            if words.size < empty.size:
+                raise SkcFormatError("An entropy-coded section ends too early.")
+            x[empty] = (x[empty] << _WORD_BITS) | words.astype(np.uint64)
+            self._place += empty.size
+            self._state[: b.size] = x
+            symbols[place : place + n_lanes] = found
+        return symbols
+
+    def finish(self) -> None:
+        """Check that everything was read, and that the states are back where they began."""
+        if self._place != self._words.size or bool((self._state != _LOWEST).any()):
+            raise SkcFormatError("An entropy-coded section does not end where it should.")

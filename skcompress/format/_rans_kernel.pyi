@@ -1,0 +1,14 @@
+import numpy as np
+
+def take(
+    state: np.ndarray,
+    words: np.ndarray,
+    place: int,
+    low: np.ndarray,
+    high: np.ndarray,
+    below: np.ndarray,
+    out: np.ndarray,
+) -> int: ...
+def put(
+    state: np.ndarray, start: np.ndarray, size: np.ndarray, words: np.ndarray, place: int
+) -> int: ...
