@@ -18,6 +18,9 @@ __all__ = ["ArrayReader", "ArrayWriter"]
 _SMALL = 1024
 """Bytes below which a part goes to the common stream 0: a stream of its own takes some 20."""
 
+_SMALL_DENSE = 128
+"""The same for a part that does not compress any further: its stream has fewer settings."""
+
 _DTYPES = {
     name: np.dtype(name)
     for name in ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
@@ -38,6 +41,7 @@ class ArrayWriter:
 
     def __init__(self) -> None:
         self._streams: list[list[bytes]] = [[]]
+        self._dense: set[int] = set()
 
     def add(self, array: np.ndarray) -> list[Any]:
         """Encode an array as suits it best."""
@@ -49,9 +53,9 @@ class ArrayWriter:
         """The header's entry for each stream, and the streams as stored."""
         entries: list[Any] = []
         streams = []
-        for parts in self._streams:
+        for place, parts in enumerate(self._streams):
             data = b"".join(parts)
-            stored = compress(data)
+            stored = data if place in self._dense else compress(data)
             entries.append(len(data) if len(stored) == len(data) else [len(stored), len(data)])
             streams.append(stored)
         return entries, streams
@@ -61,7 +65,7 @@ class ArrayWriter:
         arguments: list[Any] = []
         for argument in draft.arguments:
             if isinstance(argument, Part):
-                arguments.append(self._stream(argument.data))
+                arguments.append(self.stream(argument))
             elif isinstance(argument, Draft):
                 arguments.append(self.place(argument))
             else:
@@ -69,11 +73,14 @@ class ArrayWriter:
         how = [draft.codec, *arguments]
         return [draft.spec.dtype.str[1:], list(draft.spec.shape), *([] if how == _DEFAULT else how)]
 
-    def _stream(self, data: bytes) -> int:
-        if len(data) < _SMALL:
-            self._streams[0].append(data)
+    def stream(self, part: Part) -> int:
+        """The number of the stream that takes some bytes."""
+        if len(part.data) < (_SMALL_DENSE if part.dense else _SMALL):
+            self._streams[0].append(part.data)
             return 0
-        self._streams.append([data])
+        if part.dense:
+            self._dense.add(len(self._streams))
+        self._streams.append([part.data])
         return len(self._streams) - 1
 
 
@@ -126,8 +133,7 @@ class ArrayReader:
                 f"An array has a codec that is not known here: {str(name)[:40]!r}."
             )
         self.charge(spec.nbytes)
-        proof = spec.size * _PROOF.get(spec.dtype.kind, _PROOF_OF_NUMBERS)
-        self._proof = max(self._proof, proof)
+        self.prove(spec.size, spec.dtype.kind)
         return spec, found.read(spec, arguments, self)
 
     array = add
@@ -143,6 +149,10 @@ class ArrayReader:
     def charge(self, count: int) -> None:
         """Count memory that will be needed."""
         self._charged += count
+
+    def prove(self, size: int, kind: str) -> None:
+        """Declare an array that is to be proven sound, by its size and the kind of its dtype."""
+        self._proof = max(self._proof, size * _PROOF.get(kind, _PROOF_OF_NUMBERS))
 
     def finish(self) -> None:
         """Compare what the arrays need with what there is, then unpack the streams."""

@@ -50,9 +50,10 @@ class Spec:
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """Bytes of an array, to be put into a stream."""
+    """Bytes of an array, to be put into a stream; `dense` ones do not compress any further."""
 
     data: bytes
+    dense: bool = False
 
 
 Argument = int | Part | np.ndarray
@@ -70,6 +71,9 @@ class Reader(Protocol):
 
     def charge(self, count: int) -> None:
         """Declare that making the array takes so many bytes besides the array."""
+
+    def prove(self, size: int, kind: str) -> None:
+        """Declare an array that is to be proven sound, by its size and the kind of its dtype."""
 
 
 class Codec(Protocol):

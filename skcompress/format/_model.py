@@ -11,7 +11,11 @@ import numpy as np
 from ..exceptions import InvalidModelError, SkcFormatError
 from ..ir import TAGS, Model, Node
 from ._arrays import ArrayReader, ArrayWriter
-from ._container import pack, unpack
+from ._codecs import Part
+from ._container import pack as pack_file
+from ._container import unpack
+from ._packs import KEY, PACKS, pack
+from ._packs import Make as Packed
 from ._schema import MISSING, Accepts, fields_of
 
 __all__ = ["decode_model", "encode_model"]
@@ -34,7 +38,7 @@ def encode_model(model: Model) -> bytes:
     writer = ArrayWriter()
     tree = _write(model, _ROOT, writer, "model")
     entries, streams = writer.finish()
-    return pack({"m": tree, "s": entries}, streams)
+    return pack_file({"m": tree, "s": entries}, streams)
 
 
 def decode_model(data: bytes, max_memory: int) -> Model:
@@ -84,6 +88,12 @@ def _write(value: Any, accepts: Accepts, writer: ArrayWriter, path: str) -> Any:
 def _write_node(node: Node, accepts: Accepts, writer: ArrayWriter, path: str) -> dict[str, Any]:
     fields = fields_of(type(node))
     result: dict[str, Any] = {} if type(node) is accepts.node else {_TAG: type(node).tag}
+    packed = pack(node)
+    if packed is not None:
+        name, arguments, held = packed
+        placed = [writer.stream(a) if isinstance(a, Part) else a for a in arguments]
+        result[KEY] = [name, *placed]
+        fields = {name: field for name, field in fields.items() if name not in held}
     # Sorted as the JSON will be, since the reader takes arrays from streams in that order.
     for name in sorted(fields):
         value = getattr(node, name)
@@ -138,10 +148,15 @@ def _read_node(
         cls = found
     elif TAGS.get(declared.tag) is not declared:
         raise SkcFormatError(f"{path} does not tell its kind.")
-    fields = fields_of(cls)
+    fields = dict(fields_of(cls))
     builds = {}
+    packed: Packed | None = None
     for name, value in content.items():
         if name == _TAG:
+            continue
+        if name == KEY:
+            packed, held = _read_pack(value, cls, reader, path)
+            fields = {name: field for name, field in fields.items() if name not in held}
             continue
         if name not in fields:
             raise SkcFormatError(f"{path} has an unknown field: {name[:40]!r}.")
@@ -149,7 +164,23 @@ def _read_node(
     missing = [name for name in fields if name not in builds and fields[name].default is MISSING]
     if missing:
         raise SkcFormatError(f"{path} lacks {', '.join(missing)}.")
-    return lambda: cls(**{name: build() for name, build in builds.items()})
+
+    def build() -> Node:
+        values = {name: build() for name, build in builds.items()}
+        return cls(**values) if packed is None else cls(**values, **packed(values))
+
+    return build
+
+
+def _read_pack(
+    value: Any, cls: type[Node], reader: ArrayReader, path: str
+) -> tuple[Packed, tuple[str, ...]]:
+    """What makes the fields that a pack holds, and their names."""
+    name = value[0] if isinstance(value, list) and value else None
+    found = PACKS.get(name) if isinstance(name, str) else None
+    if found is None or found.cls is not cls:
+        raise SkcFormatError(f"{path} has a pack that is not known here: {str(value)[:40]!r}.")
+    return found.read(value[1:], reader), found.fields
 
 
 def _kinds(

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ..exceptions import SkcFormatError
 from ._rans import Counts, Decoder, Encoder
 
 __all__ = [
@@ -174,6 +175,8 @@ class ReadPort:
         self, stream: Stream, n_symbols: int, symbols: np.ndarray | None, bounds: Bounds
     ) -> np.ndarray:
         variant = self._choices.get(stream.name, 0)
+        if variant >= len(stream.variants):
+            raise SkcFormatError(f"The model {variant} of a stream does not exist.")
         counts = self._counts.setdefault(stream.name, stream.counts(variant))
         low, high = bounds(variant)
         found = np.empty(n_symbols, np.int64)

@@ -156,7 +156,7 @@ class Decoder:
     ----------
     n_lanes : int
         As the encoder gave it.
-    data : bytes
+    data : bytes-like
         Likewise.
 
     Raises
@@ -166,7 +166,7 @@ class Decoder:
         the encoder began.
     """
 
-    def __init__(self, n_lanes: int, data: bytes) -> None:
+    def __init__(self, n_lanes: int, data: bytes | memoryview) -> None:
         if not 1 <= n_lanes <= _MOST_LANES or len(data) < 8 * n_lanes or len(data) % 4:
             raise SkcFormatError("An entropy-coded section is too short.")
         self._state = np.frombuffer(data, "<u8", n_lanes).astype(np.uint64)

@@ -23,7 +23,7 @@ def write_varints(numbers: Iterable[int]) -> bytes:
     return bytes(out)
 
 
-def read_varints(data: bytes, count: int) -> tuple[list[int], int]:
+def read_varints(data: bytes | memoryview, count: int) -> tuple[list[int], int]:
     """The first `count` numbers, and where they end.
 
     Raises

@@ -15,6 +15,7 @@ from .arrays import (
     Sparse,
     decode,
     distinct_rows,
+    rising_bits,
     shape_of,
     smallest_unsigned,
 )
@@ -83,6 +84,7 @@ __all__ = [
     "distinct_rows",
     "register",
     "require",
+    "rising_bits",
     "shape_of",
     "smallest_unsigned",
 ]

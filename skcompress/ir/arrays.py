@@ -21,6 +21,7 @@ __all__ = [
     "check_finite",
     "decode",
     "distinct_rows",
+    "rising_bits",
     "shape_of",
 ]
 
@@ -307,6 +308,8 @@ class LowRank(Encoded):
 def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows that differ in at least one bit, so that 0.0 and -0.0 stay apart, and each row's place.
 
+    They come sorted by their first numbers, then by their second, and so on.
+
     Returns
     -------
     values : ndarray of shape (n_distinct, n_columns)
@@ -315,9 +318,26 @@ def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         Which of them each row is.
     """
     rows = np.ascontiguousarray(rows)
-    bits = rows.view(f"V{rows.dtype.itemsize * rows.shape[1]}").ravel()
+    big_endian = np.ascontiguousarray(rising_bits(rows)).astype(f">u{rows.dtype.itemsize}")
+    # Compared byte by byte, which for big-endian numbers is their order.
+    bits = big_endian.view(f"V{rows.dtype.itemsize * rows.shape[1]}").ravel()
     _, first, index = np.unique(bits, return_index=True, return_inverse=True)
     return rows[first], index.astype(smallest_unsigned(max(first.size - 1, 0)))
+
+
+def rising_bits(numbers: np.ndarray) -> np.ndarray:
+    """Bits of numbers as unsigned integers of the same size, in the order of the numbers.
+
+    For floats, the place of each among all of its dtype; 0.0 and -0.0 have different ones.
+    """
+    unsigned = np.dtype(f"u{numbers.dtype.itemsize}")
+    bits = numbers.view(unsigned)
+    if numbers.dtype.kind == "u":
+        return bits
+    sign = unsigned.type(1 << (8 * unsigned.itemsize - 1))
+    if numbers.dtype.kind == "i":
+        return bits ^ sign
+    return np.where(bits & sign, ~bits, bits | sign)
 
 
 def smallest_unsigned(largest: int) -> np.dtype:
