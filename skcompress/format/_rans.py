@@ -32,7 +32,7 @@ _LOWEST = np.uint64(1 << 32)
 _EMIT_SHIFT = np.uint64(40)
 _MASS_LIMIT = 1 << 23
 _MOST_LANES = 256
-_NO_COUNTS = np.zeros(0, np.int64)
+_NO_COUNTS = np.zeros(0, np.int32)
 
 
 def lanes_for(n_symbols: int) -> int:
@@ -53,8 +53,8 @@ class Counts:
 
     def __init__(self, size: int, step: int) -> None:
         self.step = step
-        self._counts = None if step == 0 else np.ones(size, np.int64)
-        self._below = None if step == 0 else np.arange(size + 1, dtype=np.int64)
+        self._counts = None if step == 0 else np.ones(size, np.int32)
+        self._below = None if step == 0 else np.arange(size + 1, dtype=np.int32)
 
     @property
     def table(self) -> np.ndarray:
@@ -63,7 +63,7 @@ class Counts:
 
     def below(self, places: np.ndarray) -> np.ndarray:
         """Sum of the counts before each place."""
-        return places if self._below is None else self._below[places]
+        return places if self._below is None else self._below[places].astype(np.int64)
 
     def find(self, mass: np.ndarray) -> np.ndarray:
         """The symbol that covers each point of the run of counts."""
@@ -73,12 +73,14 @@ class Counts:
 
     def learn(self, symbols: np.ndarray) -> None:
         """Count the symbols that occurred."""
-        if self._counts is None or not symbols.size:
+        if self._counts is None or self._below is None or not symbols.size:
             return
-        self._counts += self.step * np.bincount(symbols, minlength=self._counts.size)
-        if int(self._counts.sum()) >= _MASS_LIMIT:
+        seen = np.bincount(symbols, minlength=self._counts.size)
+        self._counts += (self.step * seen).astype(np.int32)
+        np.cumsum(self._counts, out=self._below[1:])
+        if int(self._below[-1]) >= _MASS_LIMIT:
             self._counts = (self._counts + 1) >> 1
-        self._below = np.concatenate([[0], np.cumsum(self._counts)])
+            np.cumsum(self._counts, out=self._below[1:])
 
 
 def _slots(below: np.ndarray, mass: np.ndarray) -> np.ndarray:

@@ -5,7 +5,13 @@ The caller guarantees `low < high` within the counts, and totals below ``2 ** 24
 data are, every symbol found lies in its stretch and no word is read beyond the last.
 """
 
-from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+
+cdef inline int64_t share(int64_t below, int64_t mass) noexcept nogil:
+    # Floats divide faster than integers of 64 bits, and exactly: a quotient of a number below
+    # 2^48 by one below 2^24 that is no integer is farther from the next one than it is rounded.
+    return <int64_t>(<double>(below << 24) / <double>mass)
 
 
 def take(
@@ -14,7 +20,7 @@ def take(
     Py_ssize_t place,
     const int64_t[::1] low,
     const int64_t[::1] high,
-    const int64_t[::1] below,
+    const int32_t[::1] below,
     int64_t[::1] out,
 ):
     """Decode a symbol out of each stretch; the place of the next word, or -1 if they ran out.
@@ -23,7 +29,7 @@ def take(
     """
     cdef Py_ssize_t i, lane = 0, n_lanes = state.shape[0], n_words = words.shape[0]
     cdef bint flat = below.shape[0] == 0
-    cdef int64_t base, mass, slot, wanted, first, last, middle, start, stop
+    cdef int64_t base, mass, slot, wanted, first, last, length, half, start, stop
     cdef uint64_t x
     with nogil:
         for i in range(low.shape[0]):
@@ -33,22 +39,22 @@ def take(
                 base = low[i]
                 mass = high[i] - base
                 first = base + (((slot + 1) * mass - 1) >> 24)
-                start = ((first - base) << 24) // mass
-                stop = ((first + 1 - base) << 24) // mass
+                start = share(first - base, mass)
+                stop = share(first + 1 - base, mass)
             else:
                 base = below[low[i]]
                 mass = below[high[i]] - base
                 wanted = base + (((slot + 1) * mass - 1) >> 24)
                 first = low[i]
                 last = high[i]
-                while last - first > 1:
-                    middle = (first + last) >> 1
-                    if below[middle] <= wanted:
-                        first = middle
-                    else:
-                        last = middle
-                start = ((below[first] - base) << 24) // mass
-                stop = ((below[first + 1] - base) << 24) // mass
+                length = last - first
+                while length > 1:
+                    half = length >> 1
+                    # Without a jump, whose direction no processor could guess.
+                    first += half * (below[first + half] <= wanted)
+                    length -= half
+                start = share(below[first] - base, mass)
+                stop = share(below[first + 1] - base, mass)
             out[i] = first
             x = <uint64_t>(stop - start) * (x >> 24) + <uint64_t>(slot - start)
             if (x >> 32) == 0:
