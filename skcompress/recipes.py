@@ -25,6 +25,8 @@ from .passes import (
     RefitDual,
     RemoveDeadUnits,
     SelectTrees,
+    ShareThresholds,
+    SmallestForest,
     SparseStorage,
     Strongest,
 )
@@ -149,7 +151,8 @@ def _tree_level(level: str) -> Recipe:
         return ()
     leaves = Strongest(tuple((QuantizeLeaves(bits),) for bits in (4, 5, 6, 8, 10, 12)))
     # `safe` keeps the path of every row, so it rounds leaf values and cuts nothing.
-    return (leaves,) if level == "safe" else (CostComplexity("auto"), leaves)
+    paths = (ShareThresholds(), leaves)
+    return paths if level == "safe" else (SmallestForest(), *paths)
 
 
 def _kernel_level(level: str) -> Recipe:

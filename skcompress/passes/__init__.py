@@ -8,11 +8,13 @@ from .dual import RefitDual
 from .ensemble import SelectTrees
 from .finetune import FineTune, FineTuneReport, GradualPrune
 from .fold import FoldScalers
+from .forest import SmallestForest
 from .leaves import QuantizeLeaves, QuantizeThresholds, RefineLeaves
 from .lowrank import LowRankLayers
 from .notes import DropNotes
 from .parameters import QuantizeCoefficients, QuantizeVectors, QuantizeWeights
 from .quantize import SCHEMES, quantize
+from .share import ShareThresholds
 from .sparsify import PruneWeights
 from .storage import SparseStorage
 from .units import KeepUnits, RemoveDeadUnits
@@ -43,7 +45,9 @@ __all__ = [
     "RemoveDeadUnits",
     "Score",
     "SelectTrees",
+    "ShareThresholds",
     "SkipPass",
+    "SmallestForest",
     "SparseStorage",
     "Strongest",
     "quantize",

@@ -117,13 +117,13 @@ class Context:
         """
         return self._accept(lambda: self._measure(model), tolerance)
 
-    def acceptable_raw(self, model: Model, raw: np.ndarray) -> bool:
+    def acceptable_raw(self, model: Model, raw: np.ndarray, tolerance: float | None = None) -> bool:
         """The same for raw outputs on the held-out rows that a pass worked out by itself.
 
         A pass that follows a whole path need not evaluate a model for every point of it. With a
         scorer of the user's the outputs are replayed to it.
         """
-        return self._accept(lambda: self._measure(model, raw), None)
+        return self._accept(lambda: self._measure(model, raw), tolerance)
 
     def _accept(
         self, measure: Callable[[], tuple[float, np.ndarray]], tolerance: float | None

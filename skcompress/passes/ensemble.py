@@ -15,7 +15,7 @@ from ._base import SkipPass
 from ._context import Context
 from ._trees import trees_of
 
-__all__ = ["SelectTrees", "keep_trees", "regression_targets"]
+__all__ = ["SelectTrees", "greedy_order", "keep_trees", "regression_targets"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,14 +58,39 @@ class SelectTrees:
         rows = as_dense(context.inputs(model, context.refit))
         reached = leaf_rows(prepare_walk(trees), rows)
         targets = regression_targets(model, context)
-        chosen = _greedy(decode(trees.values), reached, targets, count, context)
-        return model.with_predictor(keep_trees(trees, np.sort(chosen)))
+        order = greedy_order(decode(trees.values), reached, targets, context, count)
+        return model.with_predictor(keep_trees(trees, np.sort(order)))
 
 
-def _greedy(
-    values: np.ndarray, reached: np.ndarray, targets: np.ndarray, count: int, context: Context
+def greedy_order(
+    values: np.ndarray,
+    reached: np.ndarray,
+    targets: np.ndarray,
+    context: Context,
+    count: int | None = None,
 ) -> np.ndarray:
+    """Trees in the order in which each brings the mean closest to the targets.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_values, n_outputs)
+        What leaves hold.
+    reached : ndarray of int, of shape (n_rows, n_trees)
+        The row of `values` that each row of the data gets from each tree.
+    targets : ndarray of shape (n_rows, n_outputs)
+        What the mean should be.
+    context : Context
+        Told of the progress.
+    count : int or None
+        How many trees are wanted; None: all.
+
+    Returns
+    -------
+    ndarray of int64
+        The trees.
+    """
     n_trees = reached.shape[1]
+    count = n_trees if count is None else count
     # |s + p_t - k y|^2 = |s - k y|^2 + |p_t|^2 + 2 p_t (s - k y): all that a round needs of a
     # tree is its product with the current gap, so the Gram matrix of the trees tells everything.
     gram = np.zeros((n_trees, n_trees))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 from scipy.sparse import csr_array
-from scipy.sparse.linalg import LinearOperator, cg
 
-from ..ir import Affine, Model, Shares, TreeEnsemble, decode, distinct_rows, smallest_unsigned
+from ..ir import Affine, Model, Shares, decode, distinct_rows, smallest_unsigned
 from ..runtime._rows import as_dense
 from ..runtime.trees import leaf_rows, prepare_walk
 from ._base import SkipPass
@@ -18,7 +18,10 @@ from ._trees import trees_of
 from .ensemble import regression_targets
 from .quantize import lloyd_max
 
-__all__ = ["QuantizeLeaves", "QuantizeThresholds", "RefineLeaves"]
+__all__ = ["QuantizeLeaves", "QuantizeThresholds", "RefineLeaves", "refit_leaves"]
+
+_ITERATIONS = 50
+_PRECISION = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +132,7 @@ class RefineLeaves:
     """
 
     ridge: float = 3.0
-    iterations: int = 50
+    iterations: int = _ITERATIONS
     exact: ClassVar[bool] = False
 
     def apply(self, model: Model, context: Context) -> Model:
@@ -141,46 +144,107 @@ class RefineLeaves:
             raise SkipPass("leaf values of boosted trees are not refitted")
         targets = regression_targets(model, context)
         rows = as_dense(context.inputs(model, context.refit))
+        reached = leaf_rows(prepare_walk(trees, np.arange(trees.leaf.size)), rows)
+        old = decode(trees.values)[trees.leaf].astype(np.float64)
+        share = 1.0 / trees.n_trees if trees.average else 1.0
         weight = context.refit.sample_weight
-        refined = _refit(trees, rows, targets, weight, self)
+        if trees.base is not None:
+            targets = targets - trees.base
+        refined = refit_leaves(old, reached, targets, weight, share, self.ridge, self.iterations)
         values, leaf = distinct_rows(refined)
         # Only the mean over the trees is a probability now, and only nearly so.
         head = model.head.replace(clip=True) if isinstance(model.head, Shares) else model.head
         return model.replace(head=head).with_predictor(trees.replace(values=values, leaf=leaf))
 
 
-def _refit(
-    trees: TreeEnsemble,
-    rows: np.ndarray,
+def refit_leaves(
+    values: np.ndarray,
+    reached: np.ndarray,
     targets: np.ndarray,
     weight: np.ndarray | None,
-    settings: RefineLeaves,
+    share: float,
+    ridge: float,
+    iterations: int = _ITERATIONS,
 ) -> np.ndarray:
-    n_leaves = trees.leaf.size
-    reached = leaf_rows(prepare_walk(trees, np.arange(n_leaves)), rows)
+    """Leaf values whose weighted sums fit the targets, near those that were there.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_leaves, n_outputs)
+        What was there.
+    reached : ndarray of int, of shape (n_rows, n_trees)
+        The leaf of each row in each tree.
+    targets : ndarray of shape (n_rows, n_outputs)
+        What the sums should be.
+    weight : ndarray of shape (n_rows,), or None
+        Weights of the rows.
+    share : float
+        Weight of a tree in the sum.
+    ridge : float
+        Penalty, as `RefineLeaves` takes it.
+    iterations : int
+        Conjugate-gradient steps.
+
+    Returns
+    -------
+    ndarray of shape (n_leaves, n_outputs)
+        Leaves that no row reaches stay as they are.
+    """
+    is_used = np.zeros(values.shape[0], bool)
+    is_used[reached] = True
+    used, place = np.flatnonzero(is_used), np.cumsum(is_used) - 1
     n_rows, n_trees = reached.shape
-    share = 1.0 / n_trees if trees.average else 1.0
-    design = csr_array(
-        (
-            np.full(reached.size, share),
-            reached.ravel(),
-            np.arange(0, reached.size + 1, n_trees),
-        ),
-        shape=(n_rows, n_leaves),
-    )
-    old = decode(trees.values)[trees.leaf].astype(np.float64)
+    ends = np.arange(0, reached.size + 1, n_trees)
+    entries = np.full(reached.size, share), place[reached.ravel()], ends
+    design = csr_array(entries, shape=(n_rows, used.size))
+    by_leaf = csr_array(design.T)
+    old = values[used]
     gap = targets - design @ old
-    if trees.base is not None:
-        gap = gap - trees.base
     weights = np.ones(n_rows) if weight is None else weight / weight.mean()
-    penalty = settings.ridge * share
+    penalty = ridge * share
 
     def product(x: np.ndarray) -> np.ndarray:
-        return design.T @ (weights * (design @ x)) + penalty * x
+        return by_leaf @ (weights[:, None] * (design @ x)) + penalty * x
 
-    system = LinearOperator((n_leaves, n_leaves), matvec=product, dtype=np.float64)
-    change = [
-        cg(system, design.T @ (weights * column), maxiter=settings.iterations, rtol=1e-6)[0]
-        for column in gap.T
-    ]
-    return old + np.stack(change, axis=1)
+    change = conjugate_gradients(product, by_leaf @ (weights[:, None] * gap), iterations)
+    refitted = values.copy()
+    refitted[used] = old + change
+    return refitted
+
+
+def conjugate_gradients(
+    product: Callable[[np.ndarray], np.ndarray], right: np.ndarray, iterations: int
+) -> np.ndarray:
+    """Solve a positive definite system for several right sides at once.
+
+    Parameters
+    ----------
+    product : callable
+        Gives the product of the matrix and one column a right side.
+    right : ndarray of shape (n, n_sides)
+        The right sides.
+    iterations : int
+        Steps at most; it ends when all residuals are a thousandth of their sides.
+
+    Returns
+    -------
+    ndarray of shape (n, n_sides)
+        The solutions.
+    """
+    solution = np.zeros_like(right)
+    residual, direction = right.copy(), right.copy()
+    norm = np.square(residual).sum(axis=0)
+    wanted = _PRECISION**2 * norm
+    for _ in range(iterations):
+        if bool((norm <= wanted).all()):
+            break
+        image = product(direction)
+        curvature = (direction * image).sum(axis=0)
+        # Where the residual is zero already, nothing is left to do in that direction.
+        step = np.divide(norm, curvature, out=np.zeros_like(norm), where=curvature > 0)
+        solution += step * direction
+        residual -= step * image
+        before, norm = norm, np.square(residual).sum(axis=0)
+        growth = np.divide(norm, before, out=np.zeros_like(norm), where=before > 0)
+        direction = residual + growth * direction
+    return solution

@@ -1,0 +1,194 @@
+"""Thresholds that many splits share, without moving any known row to another leaf."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+import numpy as np
+
+from ..ir import Model, TreeEnsemble, decode
+from ..runtime._rows import as_dense
+from ..runtime.trees import leaf_rows, prepare_walk
+from ._base import SkipPass
+from ._context import Context
+from ._trees import trees_of
+
+__all__ = ["ShareThresholds", "free_intervals", "stab"]
+
+_PAIRS = 1 << 21
+"""Pairs of row and tree that are followed at a time."""
+
+_FINEST_GRID = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class ShareThresholds:
+    """Move thresholds within the gaps that the rows leave, so that few different ones do for all.
+
+    A threshold may lie anywhere from the largest value that goes left up to, and without, the
+    smallest that goes right. For each feature the fewest points that stab all these intervals
+    are found greedily, and each becomes the roundest number that its intervals have in common.
+    All refit rows keep their paths. Thresholds that rows do not bound on both sides stay.
+
+    References
+    ----------
+    .. [1] A. Nakamura, K. Sakurada, "An algorithm for reducing the number of distinct branching
+       conditions in a decision forest", ECML PKDD 2019.
+    """
+
+    exact: ClassVar[bool] = False
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Move the thresholds."""
+        trees = trees_of(model)
+        if context.refit is None:
+            raise SkipPass("no rows that tell how far thresholds may move")
+        threshold = decode(trees.threshold).copy()
+        low, high = free_intervals(trees, as_dense(context.inputs(model, context.refit)))
+        order = np.argsort(trees.feature, kind="stable")
+        for places in np.split(order, np.flatnonzero(np.diff(trees.feature[order])) + 1):
+            if places.size:
+                threshold[places] = stab(low[places], high[places], threshold[places])
+        return model.with_predictor(trees.replace(threshold=threshold))
+
+
+def free_intervals(trees: TreeEnsemble, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The closed interval in which each threshold may move without moving a row.
+
+    Parameters
+    ----------
+    trees : TreeEnsemble
+        The trees.
+    rows : ndarray of shape (n_rows, n_features)
+        What they see.
+
+    Returns
+    -------
+    low, high : ndarray of shape (n_internal,), of the dtype of the thresholds
+        Both are the threshold itself where rows bound it on one side at most, and for splits on
+        categories. Intervals of splits on one path never overlap.
+    """
+    threshold = decode(trees.threshold)
+    rows = np.asarray(rows, np.float32 if trees.float32_inputs else np.float64)
+    low, high = _seen(trees, rows, threshold.dtype)
+    fixed = ~(np.isfinite(low) & np.isfinite(high))
+    if trees.categories is not None:
+        fixed |= trees.categories.is_category
+    # Below the smallest value that goes right; a grid of values may hold the bound itself.
+    high = np.nextafter(high, threshold.dtype.type(-np.inf))
+    # A value may be finer than the thresholds' own dtype.
+    fixed |= (low > threshold) | (high < threshold)
+    low, high = np.where(fixed, threshold, low), np.where(fixed, threshold, high)
+    _spare_fixed(trees, threshold, fixed, low, high)
+    return low, high
+
+
+def _seen(trees: TreeEnsemble, rows: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """The largest value that goes left and the smallest that goes right at each split."""
+    n_nodes = trees.n_nodes
+    largest, smallest = np.full(n_nodes, -np.inf, dtype), np.full(n_nodes, np.inf, dtype)
+    parent = trees.parent()
+    feature = np.zeros(n_nodes, np.int64)
+    feature[trees.internal] = trees.feature
+    is_right = np.zeros(n_nodes, bool)
+    is_right[trees.left_child() + 1] = True
+    leaves = np.flatnonzero(~trees.internal)
+    walk = prepare_walk(trees, np.arange(leaves.size))
+    step = max(_PAIRS // max(trees.n_trees, 1), 1)
+    for start in range(0, rows.shape[0], step):
+        block = rows[start : start + step]
+        reached = leaves[leaf_rows(walk, block)]
+        row = np.repeat(np.arange(block.shape[0]), trees.n_trees)
+        node = reached.ravel()
+        while row.size:
+            up = parent[node]
+            inner = up >= 0
+            row, node, up = row[inner], node[inner], up[inner]
+            value = block[row, feature[up]].astype(dtype)
+            right, known = is_right[node], ~np.isnan(value)
+            left = ~right & known
+            right &= known
+            np.maximum.at(largest, up[left], value[left])
+            np.minimum.at(smallest, up[right], value[right])
+            node = up
+    return largest[trees.internal], smallest[trees.internal]
+
+
+def _spare_fixed(
+    trees: TreeEnsemble,
+    threshold: np.ndarray,
+    fixed: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+) -> None:
+    """Keep the splits above a fixed one from moving past it, in place."""
+    parent, number = trees.parent(), np.cumsum(trees.internal) - 1
+    is_right = np.zeros(trees.n_nodes, bool)
+    is_right[trees.left_child() + 1] = True
+    split = np.flatnonzero(trees.internal)
+    place = np.flatnonzero(fixed)
+    node = split[place]
+    below, above = threshold.dtype.type(-np.inf), threshold.dtype.type(np.inf)
+    while place.size:
+        up = parent[node]
+        inner = up >= 0
+        place, node, up = place[inner], node[inner], up[inner]
+        at = number[up]
+        same = trees.feature[at] == trees.feature[place]
+        for side, edge, narrow, beyond in (
+            (same & ~is_right[node], low, np.maximum, above),
+            (same & is_right[node], high, np.minimum, below),
+        ):
+            spared = np.nextafter(threshold[place[side]], beyond)
+            inside = (spared >= low[at[side]]) & (spared <= high[at[side]])
+            narrow.at(edge, at[side][inside], spared[inside])
+        node = up
+
+
+def stab(low: np.ndarray, high: np.ndarray, wished: np.ndarray) -> np.ndarray:
+    """A point in each closed interval, so that few different points occur.
+
+    Parameters
+    ----------
+    low, high : ndarray of float, of shape (n,)
+        Ends; ``low <= high``.
+    wished : ndarray of float, of shape (n,)
+        Where the points would rather be.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        As few distinct points as there can be: each the multiple nearest to the mean of the wishes
+        of the coarsest power of two that has a multiple in what all of its intervals share.
+    """
+    order = np.argsort(low, kind="stable")
+    starts = low[order]
+    # The greedy choice: the least right end among all intervals that start beyond the last point.
+    least_end = np.minimum.accumulate(high[order][::-1])[::-1]
+    following = np.searchsorted(starts, least_end, side="right").tolist()
+    chosen, place = [], 0
+    while place < len(following):  # from point to point, not from interval to interval
+        chosen.append(place)
+        place = following[place]
+    last = least_end[chosen]
+    group = np.searchsorted(last, low)
+    first = np.full(last.size, -np.inf, low.dtype)
+    np.maximum.at(first, group, low)
+    # A single interval may be infinite at both ends, where its threshold is.
+    numeric = np.where(np.isfinite(wished), wished, 0)
+    mean = np.bincount(group, numeric, last.size) / np.bincount(group, minlength=last.size)
+    return _round(first, last, mean)[group]
+
+
+def _round(low: np.ndarray, high: np.ndarray, wished: np.ndarray) -> np.ndarray:
+    """The multiple of the coarsest power of two in each interval, near what is wished."""
+    finite = np.isfinite(low) & np.isfinite(high)
+    first, last = (np.where(finite, e, 0).astype(np.float64) for e in (low, high))
+    for grid in range(_FINEST_GRID):
+        least, most = np.ceil(np.ldexp(first, grid)), np.floor(np.ldexp(last, grid))
+        if bool((least <= most).all()):
+            nearest = np.clip(np.rint(np.ldexp(wished, grid)), least, most)
+            exact = np.ldexp(nearest, -grid).astype(high.dtype)
+            return np.where(finite & (exact >= low) & (exact <= high), exact, high)
+    return np.where(finite, np.clip(wished, first, last).astype(high.dtype), high)
