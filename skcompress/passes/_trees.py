@@ -46,22 +46,26 @@ def collapsed_ancestor(trees: TreeEnsemble, cut: np.ndarray) -> np.ndarray:
     return end
 
 
-def collapse(trees: TreeEnsemble, cut: np.ndarray) -> TreeEnsemble:
+def collapse(trees: TreeEnsemble, cut: np.ndarray, inner: np.ndarray | None = None) -> TreeEnsemble:
     """Turn the cut nodes into leaves and drop everything below them.
 
     Parameters
     ----------
     trees : TreeEnsemble
-        The trees, with the notes that tell the value rows of internal nodes.
+        The trees.
     cut : ndarray of bool, of shape (n_nodes,)
         Internal nodes that become leaves.
+    inner : ndarray of shape (n_internal, width), or None
+        The value rows that internal nodes get as leaves; None: those of the notes.
 
     Returns
     -------
     TreeEnsemble
         The smaller trees; breadth-first order is kept, so only a selection is taken.
     """
-    assert trees.notes is not None
+    if inner is None:
+        assert trees.notes is not None
+        inner = trees.notes.values
     cut = cut & trees.internal
     end = collapsed_ancestor(trees, cut)
     kept = end == np.arange(trees.n_nodes)
@@ -72,7 +76,7 @@ def collapse(trees: TreeEnsemble, cut: np.ndarray) -> TreeEnsemble:
     rows[~trees.internal] = trees.leaf
     rows[trees.internal] = values.shape[0] + np.arange(np.count_nonzero(trees.internal))
     leaf_nodes = kept & ~internal
-    table = np.concatenate([values, trees.notes.values])
+    table = np.concatenate([values, inner])
     used, place = np.unique(rows[leaf_nodes], return_inverse=True)
     values, index = distinct_rows(table[used])
     leaf = index[place]
@@ -84,12 +88,14 @@ def collapse(trees: TreeEnsemble, cut: np.ndarray) -> TreeEnsemble:
         categories = categories.replace(
             is_category=categories.is_category[split], left=categories.left[chosen]
         )
-    notes = trees.notes.replace(
-        impurity=trees.notes.impurity[kept],
-        weight=trees.notes.weight[kept],
-        n_samples=trees.notes.n_samples[kept],
-        values=trees.notes.values[split],
-    )
+    notes = trees.notes
+    if notes is not None:
+        notes = notes.replace(
+            impurity=notes.impurity[kept],
+            weight=notes.weight[kept],
+            n_samples=notes.n_samples[kept],
+            values=notes.values[split],
+        )
     return trees.replace(
         internal=internal[kept],
         feature=trees.feature[split],

@@ -14,7 +14,7 @@ from ._base import SkipPass
 from ._context import Context
 from ._trees import collapse, collapsed_ancestor, trees_of
 
-__all__ = ["CostComplexity", "collapse_alphas", "path_alphas"]
+__all__ = ["CostComplexity", "collapse_alphas", "path_alphas", "weakest_links"]
 
 _PATH_RATIO = 0.9
 
@@ -64,12 +64,7 @@ def _pruned(model: Model, trees: TreeEnsemble, alphas: np.ndarray, alpha: float)
 
 
 def collapse_alphas(trees: TreeEnsemble) -> np.ndarray:
-    """The alpha at which weakest-link pruning turns each node into a leaf.
-
-    All trees are pruned side by side. A node whose link is no stronger than those of all its
-    ancestors and of all internal nodes below it is cut before any of them, whatever happens
-    elsewhere, so all such nodes of the forest can be cut in one round; links only get stronger
-    when others are cut.
+    """The alpha at which cost-complexity pruning turns each node into a leaf.
 
     Parameters
     ----------
@@ -82,13 +77,36 @@ def collapse_alphas(trees: TreeEnsemble) -> np.ndarray:
         Infinite for leaves, and for nodes that vanish with an ancestor.
     """
     assert trees.notes is not None
+    root_weight = trees.notes.weight[trees.offsets[:-1]]
+    return weakest_links(
+        trees, trees.notes.impurity * trees.notes.weight / root_weight[trees.tree_of_node]
+    )
+
+
+def weakest_links(trees: TreeEnsemble, risk: np.ndarray) -> np.ndarray:
+    """The alpha at which weakest-link pruning turns each node into a leaf, given their risks.
+
+    All trees are pruned side by side. A node whose link is no stronger than those of all its
+    ancestors and of all internal nodes below it is cut before any of them, whatever happens
+    elsewhere, so all such nodes of the forest can be cut in one round; links only get stronger
+    when others are cut.
+
+    Parameters
+    ----------
+    trees : TreeEnsemble
+        The trees.
+    risk : ndarray of float64, of shape (n_nodes,)
+        What each node costs as a leaf.
+
+    Returns
+    -------
+    ndarray of float64, of shape (n_nodes,)
+        Infinite for leaves, and for nodes that vanish with an ancestor.
+    """
     n_nodes = trees.n_nodes
     left = np.full(n_nodes, -1, dtype=np.int64)
     left[trees.internal] = trees.left_child()
     parent = trees.parent()
-    root_weight = trees.notes.weight[trees.offsets[:-1]]
-    risk = trees.notes.impurity * trees.notes.weight / root_weight[trees.tree_of_node]
-
     alphas = np.full(n_nodes, np.inf)
     open_nodes = trees.internal.copy()
     by_level = [nodes[open_nodes[nodes]] for nodes in trees.levels()]

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_diabetes, load_digits
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 from sklearn.ensemble import (
     ExtraTreesRegressor,
+    GradientBoostingClassifier,
     GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
 from sklearn.tree import DecisionTreeRegressor
@@ -13,7 +15,7 @@ from sklearn.tree import DecisionTreeRegressor
 from skcompress.families import lift
 from skcompress.format import dumps
 from skcompress.passes import Context, Data, DropNotes, SkipPass, SmallestForest
-from skcompress.passes.forest import _Forest
+from skcompress.passes._settings import AveragedTrees, SummedTrees
 from skcompress.passes.leaves import conjugate_gradients, refit_leaves
 from skcompress.runtime import CompactModel
 
@@ -41,6 +43,9 @@ FOREST = RandomForestClassifier(20, random_state=0)
         (load_digits, FOREST),
         (load_diabetes, ExtraTreesRegressor(20, random_state=0)),
         (load_diabetes, DecisionTreeRegressor(random_state=0)),
+        (load_diabetes, GradientBoostingRegressor(n_estimators=30, random_state=0)),
+        (load_digits, GradientBoostingClassifier(n_estimators=8, random_state=0)),
+        (load_breast_cancer, HistGradientBoostingClassifier(max_iter=30)),
     ],
 )
 def test_it_is_smaller_and_accepted(load, estimator, labels):
@@ -59,7 +64,7 @@ def test_it_is_smaller_and_accepted(load, estimator, labels):
 @pytest.mark.parametrize("place", [0, 3, -1])
 def test_a_setting_is_judged_by_what_its_model_answers(refit, place):
     model, context = split(load_digits, FOREST)
-    forest = _Forest(model, model.predictor, context, 3.0)
+    forest = AveragedTrees(model, model.predictor, context, 3.0)
     place %= forest.path.size
     raw = forest.raw(7, place, refit=refit)
     built = CompactModel(forest.build(7, place, refit=refit))
@@ -83,9 +88,27 @@ def test_what_it_cannot_do_without():
     bare = model.with_predictor(model.predictor.replace(notes=None))
     with pytest.raises(SkipPass, match="impurities"):
         SmallestForest().apply(bare, context)
-    boosted, context = split(load_diabetes, GradientBoostingRegressor(n_estimators=3))
-    with pytest.raises(SkipPass, match="impurities"):
-        SmallestForest().apply(boosted, context)
+
+
+@pytest.mark.parametrize("place", [0, 4, -1])
+def test_a_setting_of_boosted_trees_is_judged_by_what_its_model_answers(place):
+    model, context = split(load_digits, GradientBoostingClassifier(n_estimators=8, random_state=0))
+    trees = SummedTrees(model, model.predictor, context, 3.0)
+    place %= trees.path.size
+    for refit in (False, True):
+        raw = trees.raw(80, place, refit=refit)
+        built = trees.build(80, place, refit=refit)
+        answers = CompactModel(built).raw(context.held_out.X)
+        np.testing.assert_allclose(answers, raw, rtol=1e-9, atol=1e-12)
+    n_trees = built.predictor.n_trees
+    assert n_trees == 1 if place == trees.path.size - 1 else n_trees > 1
+
+
+def test_boosted_trees_need_rows():
+    model, context = split(load_diabetes, GradientBoostingRegressor(n_estimators=3))
+    alone = Context(original=model, held_out=context.held_out, tolerance=0.02)
+    with pytest.raises(SkipPass, match="how much each tree varies"):
+        SmallestForest().apply(model, alone)
 
 
 def test_without_rows_to_refit_on_trees_are_pruned_only():
