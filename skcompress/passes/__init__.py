@@ -11,6 +11,7 @@ from .fold import FoldScalers
 from .forest import SmallestForest
 from .leaves import QuantizeLeaves, QuantizeThresholds, RefineLeaves
 from .lowrank import LowRankLayers
+from .missing import MissingToLarger
 from .notes import DropNotes
 from .parameters import QuantizeCoefficients, QuantizeVectors, QuantizeWeights
 from .quantize import SCHEMES, quantize
@@ -33,6 +34,7 @@ __all__ = [
     "KeepUnits",
     "KeepVectors",
     "LowRankLayers",
+    "MissingToLarger",
     "Pass",
     "PruneWeights",
     "QuantizeCoefficients",

@@ -64,7 +64,12 @@ def run(passes: Sequence[Pass], model: Model, context: Context) -> tuple[Model, 
             outcome, note = "skipped", str(reason)
         if after is not model:
             score_after = context.score_of(after)
-            if context.judges and not step.exact and not context.acceptable(after):
+            cautious = getattr(step, "cautious", True)
+            if (
+                context.judges
+                and not step.exact
+                and not context.acceptable(after, cautious=cautious)
+            ):
                 outcome, note = "reverted", f"would have scored {score_after:.4f}"
                 after, score_after = model, score
         entries.append(

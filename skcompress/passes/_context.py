@@ -92,9 +92,7 @@ class Context:
     def targets(self) -> Any:
         """Targets of the held-out rows: the labels, or what the original answers."""
         assert self.held_out is not None
-        if self.held_out.y is not None:
-            return np.asarray(self.held_out.y)
-        return CompactModel(self.original).predict(self.held_out.X)
+        return self._answers if self.held_out.y is None else np.asarray(self.held_out.y)
 
     @functools.cached_property
     def _baseline(self) -> tuple[float, np.ndarray]:
@@ -109,13 +107,34 @@ class Context:
         """A model's score on the held-out rows; None where there are none."""
         return None if self.held_out is None else self._measure(model)[0]
 
-    def acceptable(self, model: Model, tolerance: float | None = None) -> bool:
+    def acceptable(
+        self, model: Model, tolerance: float | None = None, *, cautious: bool = True
+    ) -> bool:
         """Whether a model loses no more than `tolerance` on the held-out rows.
 
         The loss is an estimate from finitely many rows, and the strongest of many candidates is
-        the luckiest one too; so one standard error of the paired difference is added to it.
+        the luckiest one too; so one standard error of the paired difference is added to it,
+        unless `cautious` is false.
         """
-        return self._accept(lambda: self._measure(model), tolerance)
+        return self._accept(lambda: self._measure(model), tolerance, cautious=cautious)
+
+    def agreement(self, model: Model) -> float:
+        """Share of held-out rows with the original's labels; for numbers, R² against its own."""
+        assert self.held_out is not None
+        predicted = np.asarray(CompactModel(model).predict(self.held_out.X))
+        original = self._answers.reshape(predicted.shape)
+        if model.head.labels:
+            same = predicted == original
+            return float((same if same.ndim == 1 else same.all(axis=1)).mean())
+        spread = np.square(original - original.mean(axis=0)).mean()
+        error = np.square(predicted - original).mean()
+        return 1.0 if error == 0 else float(1.0 - error / spread) if spread else 0.0
+
+    @functools.cached_property
+    def _answers(self) -> np.ndarray:
+        """What the original predicts for the held-out rows."""
+        assert self.held_out is not None
+        return np.asarray(CompactModel(self.original).predict(self.held_out.X))
 
     def acceptable_raw(self, model: Model, raw: np.ndarray, tolerance: float | None = None) -> bool:
         """The same for raw outputs on the held-out rows that a pass worked out by itself.
@@ -126,15 +145,19 @@ class Context:
         return self._accept(lambda: self._measure(model, raw), tolerance)
 
     def _accept(
-        self, measure: Callable[[], tuple[float, np.ndarray]], tolerance: float | None
+        self,
+        measure: Callable[[], tuple[float, np.ndarray]],
+        tolerance: float | None,
+        *,
+        cautious: bool = True,
     ) -> bool:
         allowed = self.tolerance if tolerance is None else tolerance
         if self.held_out is None or allowed is None:
             return True
         base, base_parts = self._baseline
         score, parts = measure()
-        differences = base_parts - parts
-        return bool(base - score + _standard_error(differences) <= allowed + 1e-12)
+        margin = _standard_error(base_parts - parts) if cautious else 0.0
+        return bool(base - score + margin <= allowed + 1e-12)
 
     def _measure(self, model: Model, raw: np.ndarray | None = None) -> tuple[float, np.ndarray]:
         """The score, and contributions to it whose mean it is (up to a constant)."""

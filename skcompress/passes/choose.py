@@ -22,10 +22,18 @@ class Strongest:
         From the strongest to the weakest.
     share : float
         Part of the tolerance that may be used up, so that something is left for what follows.
+    cautious : bool
+        Add a standard error to the loss: for candidates that lose more the stronger they are,
+        of which the strongest acceptable one is likely to be a lucky one. False for those that
+        lose and win alike.
+    agreement : float
+        Share of held-out rows that must be answered as the original does.
     """
 
     candidates: tuple[tuple[Pass, ...], ...]
     share: float = 1.0
+    cautious: bool = True
+    agreement: float = 0.0
     exact: ClassVar[bool] = False
 
     @property
@@ -43,6 +51,9 @@ class Strongest:
             for step in candidate:
                 smaller = step.apply(smaller, context)
             context.report_progress("settings tried", done + 1, len(self.candidates))
-            if context.acceptable(smaller, self.share * context.tolerance):
+            allowed = self.share * context.tolerance
+            if context.acceptable(smaller, allowed, cautious=self.cautious) and (
+                not self.agreement or context.agreement(smaller) >= self.agreement
+            ):
                 return smaller
         return model

@@ -20,6 +20,7 @@ _PAIRS = 1 << 21
 """Pairs of row and tree that are followed at a time."""
 
 _FINEST_GRID = 30
+_ROUNDS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +29,15 @@ class ShareThresholds:
 
     A threshold may lie anywhere from the largest value that goes left up to, and without, the
     smallest that goes right. For each feature the fewest points that stab all these intervals
-    are found greedily, and each becomes the roundest number that its intervals have in common.
+    are found greedily, and each becomes the roundest number that its intervals have in common;
+    then each split takes the point in its interval that most splits take.
     All refit rows keep their paths. Thresholds that rows do not bound on both sides stay.
+
+    Parameters
+    ----------
+    reach : float
+        How far a threshold may move, as a share of the way to either bound: of rows between the
+        bounds, those in this part may change sides.
 
     References
     ----------
@@ -37,6 +45,7 @@ class ShareThresholds:
        conditions in a decision forest", ECML PKDD 2019.
     """
 
+    reach: float = 0.5
     exact: ClassVar[bool] = False
 
     def apply(self, model: Model, context: Context) -> Model:
@@ -46,11 +55,21 @@ class ShareThresholds:
             raise SkipPass("no rows that tell how far thresholds may move")
         threshold = decode(trees.threshold).copy()
         low, high = free_intervals(trees, as_dense(context.inputs(model, context.refit)))
+        low, high = _nearer(low, threshold, self.reach), _nearer(high, threshold, self.reach)
         order = np.argsort(trees.feature, kind="stable")
         for places in np.split(order, np.flatnonzero(np.diff(trees.feature[order])) + 1):
             if places.size:
                 threshold[places] = stab(low[places], high[places], threshold[places])
         return model.with_predictor(trees.replace(threshold=threshold))
+
+
+def _nearer(edge: np.ndarray, threshold: np.ndarray, reach: float) -> np.ndarray:
+    """Part of the way from thresholds to the bounds; a bound that is infinite stays."""
+    if reach == 1:
+        return edge
+    with np.errstate(invalid="ignore"):
+        between = (threshold + reach * (edge - threshold)).astype(threshold.dtype)
+    return np.where(np.isfinite(between), between, edge)
 
 
 def free_intervals(trees: TreeEnsemble, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -160,7 +179,8 @@ def stab(low: np.ndarray, high: np.ndarray, wished: np.ndarray) -> np.ndarray:
     -------
     ndarray of shape (n,)
         As few distinct points as there can be: each the multiple nearest to the mean of the wishes
-        of the coarsest power of two that has a multiple in what all of its intervals share.
+        of the coarsest power of two that has a multiple in what all of its intervals share. Of
+        several points in its interval each takes the one that most take.
     """
     order = np.argsort(low, kind="stable")
     starts = low[order]
@@ -178,7 +198,35 @@ def stab(low: np.ndarray, high: np.ndarray, wished: np.ndarray) -> np.ndarray:
     # A single interval may be infinite at both ends, where its threshold is.
     numeric = np.where(np.isfinite(wished), wished, 0)
     mean = np.bincount(group, numeric, last.size) / np.bincount(group, minlength=last.size)
-    return _round(first, last, mean)[group]
+    points = _round(first, last, mean)
+    return points[_most_popular(points, group, low, high)]
+
+
+def _most_popular(
+    points: np.ndarray, group: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
+    """Which of the rising points each interval takes, after a few rounds of following the many."""
+    first = np.searchsorted(points, low)
+    last = np.searchsorted(points, high, side="right") - 1
+    for _ in range(_ROUNDS):
+        group = _argmax_between(np.bincount(group, minlength=points.size), first, last)
+    return group
+
+
+def _argmax_between(numbers: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """The place of the largest number in each range: the better of two that cover it."""
+    level = np.frexp((last - first + 1).astype(np.float64))[1] - 1
+    best = np.arange(numbers.size)
+    found = np.empty(first.size, np.int64)
+    for width in range(int(level.max()) + 1):
+        here = np.flatnonzero(level == width)
+        found[here] = _larger(numbers, best[first[here]], best[last[here] - (1 << width) + 1])
+        best = _larger(numbers, best[: -(1 << width)], best[1 << width :])
+    return found
+
+
+def _larger(numbers: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    return np.where(numbers[one] >= numbers[other], one, other)
 
 
 def _round(low: np.ndarray, high: np.ndarray, wished: np.ndarray) -> np.ndarray:

@@ -77,7 +77,7 @@ class TestEvery:
     def test_works_in_a_pipeline_and_grid_search(self, compressor):
         X, y = DIGITS
         pipeline = make_pipeline(StandardScaler(), clone(compressor))
-        assert cross_val_score(pipeline, X[:400], y[:400], cv=2).min() > 0.6
+        assert cross_val_score(pipeline, X[:400], y[:400], cv=2).min() > 0.5
 
 
 def _count_fits(monkeypatch, cls):

@@ -15,8 +15,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from skcompress.families import lift
 from skcompress.ir import TreeEnsemble
-from skcompress.passes import Context, Data, ShareThresholds, SkipPass
-from skcompress.passes.share import free_intervals, stab
+from skcompress.passes import Context, Data, MissingToLarger, ShareThresholds, SkipPass
+from skcompress.passes.share import _argmax_between, free_intervals, stab
 from skcompress.runtime.trees import leaf_rows, prepare_walk
 
 HOLES = load_diabetes(return_X_y=True)[0].copy()
@@ -48,7 +48,7 @@ def test_rows_keep_their_paths(name):
     estimator, data = MODELS[name]
     X, y = data["data"], data["target"]
     model = lift(estimator.fit(X, y))
-    shared = ShareThresholds().apply(model, Context(original=model, refit=Data(X)))
+    shared = ShareThresholds(1.0).apply(model, Context(original=model, refit=Data(X)))
     np.testing.assert_array_equal(paths(model.predictor, X), paths(shared.predictor, X))
     assert n_thresholds(shared.predictor) < n_thresholds(model.predictor)
     assert shared.predictor.threshold.dtype == model.predictor.threshold.dtype
@@ -114,6 +114,33 @@ def test_points_stab_all_intervals_and_are_the_fewest(intervals, dtype):
     assert points.dtype == dtype
     assert ((low <= points) & (points <= high)).all()
     assert np.unique(points).size == fewest_points(low, high)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=30), st.data())
+def test_the_largest_number_of_a_range_is_found(numbers, data):
+    first = data.draw(st.lists(st.integers(0, len(numbers) - 1), min_size=1, max_size=9))
+    last = [data.draw(st.integers(start, len(numbers) - 1)) for start in first]
+    found = _argmax_between(np.array(numbers), np.array(first), np.array(last))
+    for place, start, end in zip(found, first, last, strict=True):
+        assert start <= place <= end
+        assert numbers[place] == max(numbers[start : end + 1])
+
+
+def test_what_never_misses_values_goes_to_the_larger_subtree():
+    X, y = load_iris(return_X_y=True)
+    holes = X.copy()
+    holes[::5, 3] = np.nan
+    model = lift(ExtraTreesClassifier(10, random_state=0).fit(holes, y))
+    moved = MissingToLarger().apply(model, Context(original=model, refit=Data(holes)))
+    before, after = model.predictor, moved.predictor
+    kept = before.feature == 3
+    np.testing.assert_array_equal(before.missing_left[kept], after.missing_left[kept])
+    left = before.left_child()
+    both_leaves = ~before.internal[left] & ~before.internal[left + 1]
+    assert after.missing_left[both_leaves & ~kept].all()
+    one_leaf = ~before.internal[left] & before.internal[left + 1]
+    assert not after.missing_left[one_leaf & ~kept].any()
+    np.testing.assert_array_equal(paths(before, holes), paths(after, holes))
 
 
 def test_points_are_round_numbers():
