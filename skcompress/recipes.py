@@ -14,6 +14,7 @@ from .passes import (
     KeepUnits,
     KeepVectors,
     LowRankLayers,
+    MergeLeaves,
     MissingToLarger,
     Pass,
     PruneWeights,
@@ -78,6 +79,7 @@ def tree_recipe(
     *,
     ccp_alpha: float | str,
     n_trees: int | float | None,
+    share_thresholds: bool,
     threshold_bits: int | None,
     value_bits: int | None,
     refine: bool,
@@ -90,10 +92,12 @@ def tree_recipe(
         steps.append(CostComplexity(ccp_alpha))
     if refine:
         steps.append(RefineLeaves())
+    if share_thresholds:
+        steps.append(ShareThresholds())
     if threshold_bits is not None:
         steps.append(QuantizeThresholds(threshold_bits))
     if value_bits is not None:
-        steps.append(QuantizeLeaves(value_bits))
+        steps += [QuantizeLeaves(value_bits), MergeLeaves()]
     return tuple(steps)
 
 
@@ -167,7 +171,8 @@ def _tree_level(level: str) -> Recipe:
         agreement=_SAFE_AGREEMENT if safe else 0.0,
     )
     # `safe` keeps the path of every row, so it cuts nothing.
-    return (shared, leaves) if safe else (SmallestForest(), shared, leaves)
+    rounded = (shared, leaves, MergeLeaves())
+    return rounded if safe else (SmallestForest(), *rounded)
 
 
 def _kernel_level(level: str) -> Recipe:

@@ -30,6 +30,9 @@ class TreePruner(BaseCompressor):
         is within `tolerance` of the unpruned model's; 0 prunes nothing.
     n_trees : int, float or None, default=None
         Number or share of trees to keep.
+    share_thresholds : bool, default=False
+        Move thresholds within the gaps between the rows that `fit` gets, so that few different
+        ones do for all splits; these rows keep their paths.
     threshold_bits : int or None, default=None
         Let each feature have at most ``2 ** threshold_bits`` different thresholds.
     value_bits : int or None, default=None
@@ -104,6 +107,7 @@ class TreePruner(BaseCompressor):
             Interval(Real, 0, 1, closed="neither"),
             None,
         ],
+        "share_thresholds": ["boolean"],
         "threshold_bits": [Interval(Integral, 2, 16, closed="both"), None],
         "value_bits": [Interval(Integral, 2, 16, closed="both"), None],
         "refine": ["boolean"],
@@ -117,6 +121,7 @@ class TreePruner(BaseCompressor):
         *,
         ccp_alpha: float | str = "auto",
         n_trees: int | float | None = None,
+        share_thresholds: bool = False,
         threshold_bits: int | None = None,
         value_bits: int | None = None,
         refine: bool = False,
@@ -130,6 +135,7 @@ class TreePruner(BaseCompressor):
         self.estimator = estimator
         self.ccp_alpha = ccp_alpha
         self.n_trees = n_trees
+        self.share_thresholds = share_thresholds
         self.threshold_bits = threshold_bits
         self.value_bits = value_bits
         self.refine = refine
@@ -147,6 +153,7 @@ class TreePruner(BaseCompressor):
         return tree_recipe(
             ccp_alpha=self.ccp_alpha,
             n_trees=self.n_trees,
+            share_thresholds=self.share_thresholds,
             threshold_bits=self.threshold_bits,
             value_bits=self.value_bits,
             refine=self.refine,

@@ -4,6 +4,7 @@ from ._base import Pass, SkipPass, run
 from ._context import Context, Data, Score
 from .ccp import CostComplexity
 from .choose import Strongest
+from .cuts import CutDepth, MergeLeaves, ReducedError
 from .dual import RefitDual
 from .ensemble import SelectTrees
 from .finetune import FineTune, FineTuneReport, GradualPrune
@@ -25,6 +26,7 @@ __all__ = [
     "SCHEMES",
     "Context",
     "CostComplexity",
+    "CutDepth",
     "Data",
     "DropNotes",
     "FineTune",
@@ -34,6 +36,7 @@ __all__ = [
     "KeepUnits",
     "KeepVectors",
     "LowRankLayers",
+    "MergeLeaves",
     "MissingToLarger",
     "Pass",
     "PruneWeights",
@@ -42,6 +45,7 @@ __all__ = [
     "QuantizeThresholds",
     "QuantizeVectors",
     "QuantizeWeights",
+    "ReducedError",
     "RefineLeaves",
     "RefitDual",
     "RemoveDeadUnits",

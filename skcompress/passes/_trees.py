@@ -7,7 +7,7 @@ import numpy as np
 from ..ir import Model, TreeEnsemble, decode, distinct_rows
 from ._base import SkipPass
 
-__all__ = ["collapse", "collapsed_ancestor", "trees_of"]
+__all__ = ["collapse", "collapsed_ancestor", "keep_above", "trees_of"]
 
 
 def trees_of(model: Model) -> TreeEnsemble:
@@ -66,20 +66,42 @@ def collapse(trees: TreeEnsemble, cut: np.ndarray, inner: np.ndarray | None = No
     if inner is None:
         assert trees.notes is not None
         inner = trees.notes.values
+    values = decode(trees.values)
+    rows = np.empty(trees.n_nodes, dtype=np.int64)
+    rows[~trees.internal] = trees.leaf
+    rows[trees.internal] = values.shape[0] + np.arange(inner.shape[0])
+    smaller, rows = keep_above(trees, cut, rows)
+    used, place = np.unique(rows, return_inverse=True)
+    table, index = distinct_rows(np.concatenate([values, inner])[used])
+    return smaller.replace(leaf=index[place], values=table)
+
+
+def keep_above(
+    trees: TreeEnsemble, cut: np.ndarray, rows: np.ndarray
+) -> tuple[TreeEnsemble, np.ndarray]:
+    """Drop everything below the cut nodes.
+
+    Parameters
+    ----------
+    trees : TreeEnsemble
+        The trees.
+    cut : ndarray of bool, of shape (n_nodes,)
+        Internal nodes that become leaves.
+    rows : ndarray of int64, of shape (n_nodes,)
+        Something of every node that could be a leaf.
+
+    Returns
+    -------
+    trees : TreeEnsemble
+        The smaller trees, breadth first; their leaves all point at the first row, for now.
+    rows : ndarray of int64, of shape (n_leaves,)
+        Those of the leaves.
+    """
     cut = cut & trees.internal
     end = collapsed_ancestor(trees, cut)
     kept = end == np.arange(trees.n_nodes)
     internal = trees.internal & kept & ~cut
-
-    rows = np.empty(trees.n_nodes, dtype=np.int64)
-    values = decode(trees.values)
-    rows[~trees.internal] = trees.leaf
-    rows[trees.internal] = values.shape[0] + np.arange(np.count_nonzero(trees.internal))
-    leaf_nodes = kept & ~internal
-    table = np.concatenate([values, inner])
-    used, place = np.unique(rows[leaf_nodes], return_inverse=True)
-    values, index = distinct_rows(table[used])
-    leaf = index[place]
+    leaf_rows = rows[kept & ~internal]
 
     split = internal[trees.internal]
     categories = trees.categories
@@ -96,13 +118,13 @@ def collapse(trees: TreeEnsemble, cut: np.ndarray, inner: np.ndarray | None = No
             n_samples=notes.n_samples[kept],
             values=notes.values[split],
         )
-    return trees.replace(
+    smaller = trees.replace(
         internal=internal[kept],
         feature=trees.feature[split],
         threshold=decode(trees.threshold)[split],
         missing_left=None if trees.missing_left is None else trees.missing_left[split],
-        leaf=leaf,
-        values=values,
+        leaf=np.zeros(leaf_rows.size, np.uint8),
         categories=categories,
         notes=notes,
     )
+    return smaller, leaf_rows

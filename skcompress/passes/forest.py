@@ -56,6 +56,12 @@ class SmallestForest:
     share: float = 0.8
     exact: ClassVar[bool] = False
 
+    @property
+    def summary(self) -> str:
+        """How the ledger shows it."""
+        shares = ", ".join(f"{share:.0%}" for share in self.counts)
+        return f"smallest forest of {shares} of the trees, pruned, refitted or not"
+
     def apply(self, model: Model, context: Context) -> Model:
         """Find the smallest forest."""
         trees = trees_of(model)
