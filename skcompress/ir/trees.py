@@ -223,29 +223,26 @@ class TreeEnsemble(Node):
             require(self.base.shape == (self.n_outputs,), "base must have one entry per output.")
 
     @functools.cached_property
-    def _balance(self) -> np.ndarray:
-        return np.cumsum(np.where(self.internal, 1, -1), dtype=np.int64)
-
-    @functools.cached_property
     def offsets(self) -> np.ndarray:
         """Place of each tree's root, and the number of nodes last: shape (n_trees + 1,)."""
-        lowest = np.minimum(np.minimum.accumulate(self._balance), 0)
+        balance = np.cumsum(np.where(self.internal, 1, -1), dtype=np.int64)
+        lowest = np.minimum(np.minimum.accumulate(balance), 0)
         ends = np.flatnonzero(np.diff(lowest, prepend=0) < 0) + 1
         return np.concatenate([[0], ends])
 
     @property
     def n_trees(self) -> int:
         """Number of trees."""
-        return -int(self._balance[-1])
+        return self.offsets.size - 1
 
     @property
     def n_nodes(self) -> int:
         """Number of nodes, leaves included."""
         return int(self.internal.size)
 
-    @functools.cached_property
+    @property
     def tree_of_node(self) -> np.ndarray:
-        """The tree that each node belongs to."""
+        """The tree that each node belongs to; not kept, since it would outweigh the nodes."""
         return np.repeat(np.arange(self.n_trees), np.diff(self.offsets))
 
     def left_child(self) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from ..ir import Model, Shares, TreeEnsemble, decode, distinct_rows
 from ..runtime import CompactModel
 from ..runtime._rows import as_dense
-from ..runtime.trees import leaf_rows, prepare_walk, sum_leaves
+from ..runtime.trees import leaf_rows, pack, sum_leaves
 from ._base import SkipPass
 from ._context import Context
 from ._trees import collapse, collapsed_ancestor
@@ -64,7 +64,7 @@ class Settings:
     def _reached(self, rows: np.ndarray) -> np.ndarray:
         """The leaf node of each row in each tree."""
         leaves = np.flatnonzero(~self.trees.internal)
-        return leaves[leaf_rows(prepare_walk(self.trees, np.arange(leaves.size)), as_dense(rows))]
+        return leaves[leaf_rows(pack(self.trees, np.arange(leaves.size)), as_dense(rows))]
 
     @functools.lru_cache(maxsize=8)  # noqa: B019 - lives no longer than the pass
     def _end(self, place: int) -> np.ndarray:

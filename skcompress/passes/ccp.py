@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir import Model, TreeEnsemble, decode
 from ..runtime._rows import as_dense
-from ..runtime.trees import leaf_rows, prepare_walk, sum_leaves
+from ..runtime.trees import leaf_rows, pack, sum_leaves
 from ._base import SkipPass
 from ._context import Context
 from ._trees import collapse, collapsed_ancestor, trees_of
@@ -180,7 +180,7 @@ def _largest_acceptable(
     assert trees.notes is not None
     rows = as_dense(context.inputs(model, context.held_out))
     leaf_nodes = np.flatnonzero(~trees.internal)
-    reached = leaf_nodes[leaf_rows(prepare_walk(trees, np.arange(leaf_nodes.size)), rows)]
+    reached = leaf_nodes[leaf_rows(pack(trees, np.arange(leaf_nodes.size)), rows)]
     values = np.empty((trees.n_nodes, trees.n_outputs))
     values[~trees.internal] = decode(trees.values)[trees.leaf]
     values[trees.internal] = trees.notes.values

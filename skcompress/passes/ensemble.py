@@ -10,7 +10,7 @@ import numpy as np
 from ..ir import ClassScores, Model, Numbers, Shares, TreeEnsemble, decode
 from ..runtime import CompactModel
 from ..runtime._rows import as_dense
-from ..runtime.trees import leaf_rows, prepare_walk
+from ..runtime.trees import leaf_rows, pack
 from ._base import SkipPass
 from ._context import Context
 from ._trees import trees_of
@@ -56,7 +56,7 @@ class SelectTrees:
         if context.refit is None:
             return model.with_predictor(keep_trees(trees, np.arange(count)))
         rows = as_dense(context.inputs(model, context.refit))
-        reached = leaf_rows(prepare_walk(trees), rows)
+        reached = leaf_rows(pack(trees), rows)
         targets = regression_targets(model, context)
         order = greedy_order(decode(trees.values), reached, targets, context, count)
         return model.with_predictor(keep_trees(trees, np.sort(order)))

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from ..ir import Affine, Model, Shares, decode, distinct_rows, smallest_unsigned
 from ..runtime._rows import as_dense
-from ..runtime.trees import leaf_rows, prepare_walk
+from ..runtime.trees import leaf_rows, pack
 from ._base import SkipPass
 from ._context import Context
 from ._trees import trees_of
@@ -144,7 +144,7 @@ class RefineLeaves:
             raise SkipPass("leaf values of boosted trees are not refitted")
         targets = regression_targets(model, context)
         rows = as_dense(context.inputs(model, context.refit))
-        reached = leaf_rows(prepare_walk(trees, np.arange(trees.leaf.size)), rows)
+        reached = leaf_rows(pack(trees, np.arange(trees.leaf.size)), rows)
         old = decode(trees.values)[trees.leaf].astype(np.float64)
         share = 1.0 / trees.n_trees if trees.average else 1.0
         weight = context.refit.sample_weight

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir import Model, TreeEnsemble, decode
 from ..runtime._rows import as_dense
-from ..runtime.trees import leaf_rows, prepare_walk
+from ..runtime.trees import leaf_rows, pack
 from ._base import SkipPass
 from ._context import Context
 from ._trees import trees_of
@@ -113,7 +113,7 @@ def _seen(trees: TreeEnsemble, rows: np.ndarray, dtype: np.dtype) -> tuple[np.nd
     is_right = np.zeros(n_nodes, bool)
     is_right[trees.left_child() + 1] = True
     leaves = np.flatnonzero(~trees.internal)
-    walk = prepare_walk(trees, np.arange(leaves.size))
+    walk = pack(trees, np.arange(leaves.size))
     step = max(_PAIRS // max(trees.n_trees, 1), 1)
     for start in range(0, rows.shape[0], step):
         block = rows[start : start + step]

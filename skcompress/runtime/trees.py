@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
 from ..ir import Node, TreeEnsemble, decode
-from ._registry import Evaluate, evaluates
+from ._packed import LEFT, RIGHT, PackedTrees, pack
+from ._registry import Evaluate, evaluates, keeps
 from ._rows import Rows, as_dense, blocks
 
 try:
@@ -17,11 +17,10 @@ except ImportError:  # built without a compiler: the NumPy reference gives the s
     _tree_kernel = None  # type: ignore[assignment]
 
 __all__ = [
-    "Walk",
     "kernels_available",
     "leaf_rows",
     "leaf_rows_numpy",
-    "prepare_walk",
+    "pack",
     "sum_leaves",
 ]
 
@@ -40,71 +39,12 @@ def kernels_available() -> bool:
     return _tree_kernel is not None
 
 
-@dataclasses.dataclass(frozen=True)
-class Walk:
-    """One entry per node, ready to be walked.
-
-    Attributes
-    ----------
-    roots : ndarray of int64, of shape (n_trees,)
-        Place of each root.
-    feature : ndarray of int32
-        Column compared; -1 at a leaf.
-    threshold : ndarray of float64
-        Not used at leaves.
-    target : ndarray of int64
-        Left child; at a leaf, its row in the table of leaf values.
-    missing_left : ndarray of uint8
-        Whether a missing value goes left.
-    dtype : dtype
-        Inputs are rounded to it before they are compared.
-    categories : tuple of ndarray, or None
-        Row of `left` per node (-1: numerical split), `left`, `known`, `known_row`.
-    """
-
-    roots: np.ndarray
-    feature: np.ndarray
-    threshold: np.ndarray
-    target: np.ndarray
-    missing_left: np.ndarray
-    dtype: np.dtype
-    categories: tuple[np.ndarray, ...] | None = None
-
-
-def prepare_walk(trees: TreeEnsemble, leaf: np.ndarray | None = None) -> Walk:
-    """Lay the nodes out for walking; `leaf` overrides what a leaf reports."""
-    splits = trees.internal
-    feature = np.full(trees.n_nodes, -1, np.int32)
-    feature[splits] = trees.feature
-    threshold = np.zeros(trees.n_nodes)
-    threshold[splits] = decode(trees.threshold)
-    target = np.empty(trees.n_nodes, np.int64)
-    target[splits] = trees.left_child()
-    target[~splits] = trees.leaf if leaf is None else leaf
-    missing_left = np.zeros(trees.n_nodes, np.uint8)
-    if trees.missing_left is not None:
-        missing_left[splits] = trees.missing_left
-    categories = None
-    if trees.categories is not None:
-        chosen = trees.categories.is_category
-        category_set = np.full(trees.n_nodes, -1, np.int32)
-        category_set[np.flatnonzero(splits)[chosen]] = np.arange(np.count_nonzero(chosen))
-        categories = (
-            category_set,
-            trees.categories.left,
-            trees.categories.known,
-            trees.categories.known_row,
-        )
-    dtype = np.dtype(np.float32 if trees.float32_inputs else np.float64)
-    return Walk(trees.offsets[:-1], feature, threshold, target, missing_left, dtype, categories)
-
-
-def leaf_rows(walk: Walk, X: np.ndarray) -> np.ndarray:
-    """The leaf row that each input row reaches in each tree.
+def leaf_rows(packed: PackedTrees, X: np.ndarray) -> np.ndarray:
+    """What the leaf that each input row reaches in each tree reports.
 
     Parameters
     ----------
-    walk : Walk
+    packed : PackedTrees
         The trees.
     X : ndarray of shape (n_rows, n_features)
         Dense input.
@@ -115,61 +55,97 @@ def leaf_rows(walk: Walk, X: np.ndarray) -> np.ndarray:
         What the leaves report.
     """
     if _tree_kernel is None:
-        return leaf_rows_numpy(walk, X)
-    rows = np.ascontiguousarray(X, walk.dtype)
-    out = np.empty((rows.shape[0], walk.roots.size), np.int32)
-    nodes = (walk.roots, walk.feature, walk.threshold, walk.target, walk.missing_left)
-    if walk.categories is None:
-        _tree_kernel.leaf_rows(rows, *nodes, out)
-    else:
-        category_set, left, known, known_row = walk.categories
-        _tree_kernel.leaf_rows_with_categories(
-            rows, *nodes, category_set, left, known, known_row, out
-        )
+        return leaf_rows_numpy(packed, X)
+    rows = np.ascontiguousarray(X, packed.table.dtype)
+    out = np.empty((rows.shape[0], packed.roots.size), np.int32)
+    _tree_kernel.TreeWalk(packed).leaf_rows(rows, out)
     return out
 
 
-def leaf_rows_numpy(walk: Walk, X: np.ndarray) -> np.ndarray:
+def leaf_rows_numpy(packed: PackedTrees, X: np.ndarray) -> np.ndarray:
     """`leaf_rows` in plain NumPy: all rows step down all trees together."""
-    rows = np.ascontiguousarray(X, walk.dtype)
-    nodes = np.broadcast_to(walk.roots, (rows.shape[0], walk.roots.size)).copy()
-    row, tree = np.nonzero(walk.feature[nodes] >= 0)
+    rows = np.asarray(X, packed.table.dtype)
+    ranks = rank_rows(packed, rows) if packed.ranked else None
+    column_bits, step_bits = packed.column_bits, packed.step_bits
+    leaf_bit = 8 * packed.node_bytes - 1
+    places = np.broadcast_to(packed.roots, (rows.shape[0], packed.roots.size)).copy()
+    row, tree = np.divmod(np.arange(places.size), packed.roots.size)
     while row.size:
-        node = nodes[row, tree]
-        value = rows[row, walk.feature[node]].astype(np.float64)
-        with np.errstate(invalid="ignore"):
-            right = ~(value <= walk.threshold[node])
-        lost = np.isnan(value)
-        if walk.categories is not None:
-            right, unknown = _category_sides(
-                walk.categories, node, walk.feature[node], value, right
-            )
-            lost |= unknown
-        right = np.where(lost, 1 - walk.missing_left[node].astype(np.int64), right)
-        node = walk.target[node] + right
-        nodes[row, tree] = node
-        going = walk.feature[node] >= 0
-        row, tree = row[going], tree[going]
-    return walk.target[nodes].astype(np.int32)
+        place = places[row, tree]
+        word = packed.word(place)
+        going = word >> np.uint64(leaf_bit) == 0
+        row, tree, place, word = row[going], tree[going], place[going], word[going]
+        column = _field(word, 0, column_bits)
+        children = (place & -2) + 2 * _field(word, column_bits, step_bits)
+        if ranks is None:
+            value = rows[row, packed.feature[column]]
+            right = ~(value <= packed.table[(children >> 1) - 1 - tree])
+            right &= ~(np.isnan(value) & packed.missing_left[column])
+        else:
+            compared = _field(word, column_bits + step_bits, leaf_bit)
+            rank = ranks[row, column]
+            right = rank > compared
+            on_set = column >= packed.start.size
+            right[on_set] = _right_of_sets(packed.left[compared[on_set]], rank[on_set])
+        places[row, tree] = children + right
+    return _field(packed.word(places), column_bits, leaf_bit - column_bits).astype(np.int32)
 
 
-def _category_sides(
-    categories: tuple[np.ndarray, ...],
-    node: np.ndarray,
-    feature: np.ndarray,
-    value: np.ndarray,
-    right: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    category_set, left, known, known_row = categories
-    on_categories = category_set[node] >= 0
+def _field(word: np.ndarray, shift: int, n_bits: int) -> np.ndarray:
+    return (word >> np.uint64(shift) & np.uint64((1 << n_bits) - 1)).astype(np.int64)
+
+
+def rank_rows(packed: PackedTrees, X: np.ndarray) -> np.ndarray:
+    """Where each value stands among the thresholds of each column, or its category code.
+
+    Parameters
+    ----------
+    packed : PackedTrees
+        The trees.
+    X : ndarray of shape (n_rows, n_features)
+        Dense input in the dtype of the table of thresholds.
+
+    Returns
+    -------
+    ndarray of int64, of shape (n_rows, n_columns)
+        The number of smaller thresholds, so that a value is at most a threshold where its rank is
+        at most the threshold's. On categories, the category, or `LEFT` or `RIGHT`.
+    """
+    ranks = np.empty((X.shape[0], packed.feature.size), np.int64)
+    n_numeric = packed.start.size
+    for column, (feature, missing_left) in enumerate(
+        zip(packed.feature, packed.missing_left, strict=True)
+    ):
+        value = X[:, feature]
+        if column < n_numeric:
+            table = packed.table[packed.start[column] : packed.stop[column]]
+            # NaN stands above everything, as NumPy sorts it.
+            ranks[:, column] = np.searchsorted(table, value)
+            if missing_left:
+                ranks[np.isnan(value), column] = 0
+        else:
+            ranks[:, column] = _codes(value, packed.known[column - n_numeric], missing_left)
+    return ranks
+
+
+def _codes(value: np.ndarray, known: np.ndarray, missing_left: bool) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         in_range = (value >= 0) & (value < 256)
-    category = np.where(in_range & on_categories, value, 0).astype(np.int64)
-    word, bit = category >> 5, (category & 31).astype(np.uint32)
-    goes_left = (left[np.maximum(category_set[node], 0), word] >> bit) & 1 if left.size else 0
-    is_known = (known[np.maximum(known_row[feature], 0), word] >> bit) & 1
-    unknown = on_categories & (~in_range | ((goes_left == 0) & (is_known == 0)))
-    return np.where(on_categories, goes_left == 0, right), unknown
+    category = np.where(in_range, value, 0).astype(np.int64)
+    lost = ~in_range
+    if missing_left:
+        lost |= ~_holds(np.broadcast_to(known, (category.size, known.size)), category)
+    return np.where(lost, LEFT if missing_left else RIGHT, category)
+
+
+def _right_of_sets(left: np.ndarray, code: np.ndarray) -> np.ndarray:
+    return np.where(code < LEFT, ~_holds(left, code % LEFT), code == RIGHT)
+
+
+def _holds(sets: np.ndarray, category: np.ndarray) -> np.ndarray:
+    """Whether each set holds a category."""
+    word = np.take_along_axis(sets, (category >> 5)[:, None], axis=1)[:, 0]
+    return (word >> (category & 31).astype(np.uint32) & 1).astype(bool)
 
 
 def sum_leaves(trees: TreeEnsemble, values: np.ndarray, leaves: np.ndarray) -> np.ndarray:
@@ -203,19 +179,89 @@ def _sum_numpy(
             out[:, columns[tree]] += rows[:, 0]
 
 
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """What is kept in memory to evaluate trees.
+
+    Attributes
+    ----------
+    packed : PackedTrees
+        The trees.
+    values : ndarray of float64, of shape (n_leaf_rows, width)
+        What is added at the leaves: rows of all outputs, or one number each.
+    by_tree, by_leaf : ndarray of int32, or None
+        The output that each tree, or each leaf row, adds its number to.
+    base : ndarray of float64, or None
+        What the sums start from.
+    """
+
+    packed: PackedTrees
+    values: np.ndarray
+    by_tree: np.ndarray | None
+    by_leaf: np.ndarray | None
+    base: np.ndarray | None
+
+
+def prepare(trees: TreeEnsemble) -> Prepared:
+    """Lay out trees and what their leaves add: one number a leaf if that gives the same bits."""
+    values = np.ascontiguousarray(decode(trees.values), np.float64)
+    # Sums start from 0.0, so that none is ever -0.0, the only number that adding 0.0 changes.
+    base = None if trees.base is None else 0.0 + trees.base.astype(np.float64)
+    by_tree = by_leaf = None
+    if trees.tree_output is not None:
+        by_tree = trees.tree_output.astype(np.int32)
+    elif trees.n_outputs == 1:
+        by_tree = np.zeros(trees.n_trees, np.int32)
+    elif int(np.count_nonzero(values, axis=1).max()) <= 1:
+        by_leaf = (values != 0).argmax(axis=1).astype(np.int32)
+        values = values[np.arange(by_leaf.size), by_leaf][:, None]
+    return Prepared(pack(trees), values, by_tree, by_leaf, base)
+
+
+@keeps(TreeEnsemble)
+def kept_arrays(trees: Node) -> tuple[np.ndarray, ...]:
+    """All arrays that evaluation keeps; some may belong to the trees."""
+    assert isinstance(trees, TreeEnsemble)
+    prepared = prepare(trees)
+    sums = (prepared.values, prepared.by_tree, prepared.by_leaf, prepared.base)
+    return (*prepared.packed.arrays(), *(array for array in sums if array is not None))
+
+
 @evaluates(TreeEnsemble)
 def compile_trees(trees: Node) -> Evaluate:
     """Prepare a tree ensemble."""
     assert isinstance(trees, TreeEnsemble)
-    walk = prepare_walk(trees)
-    values = np.ascontiguousarray(decode(trees.values), np.float64)
+    prepared = prepare(trees)
+    packed = prepared.packed
+    dtype, n_outputs = packed.table.dtype, trees.n_outputs
+
+    if _tree_kernel is None:
+
+        def fill(rows: np.ndarray, out: np.ndarray) -> None:
+            values = np.asarray(decode(trees.values), np.float64)
+            out[:] = sum_leaves(trees, values, leaf_rows_numpy(packed, rows))
+
+    else:
+        walk = _tree_kernel.TreeWalk(packed)
+        sums = _tree_kernel.LeafSums(
+            prepared.values,
+            n_outputs,
+            prepared.by_tree,
+            prepared.by_leaf,
+            prepared.base,
+            float(trees.n_trees) if trees.average else 1.0,
+        )
+
+        def fill(rows: np.ndarray, out: np.ndarray) -> None:
+            walk.sum_leaves(rows, sums, out)
 
     def evaluate(rows: Rows) -> np.ndarray:
-        n_rows = rows.shape[0]
-        out = np.empty((n_rows, trees.n_outputs))
-        for block in blocks(n_rows, _BLOCK):
-            dense: Any = as_dense(rows[block])
-            out[block] = sum_leaves(trees, values, leaf_rows(walk, dense))
+        out = np.empty((rows.shape[0], n_outputs))
+        if isinstance(rows, np.ndarray) and rows.dtype == dtype and rows.flags.c_contiguous:
+            fill(rows, out)
+        else:
+            for block in blocks(rows.shape[0], _BLOCK):
+                fill(np.ascontiguousarray(as_dense(rows[block]), dtype), out[block])
         return out
 
     return evaluate

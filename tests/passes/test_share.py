@@ -17,7 +17,7 @@ from skcompress.families import lift
 from skcompress.ir import TreeEnsemble
 from skcompress.passes import Context, Data, MissingToLarger, ShareThresholds, SkipPass
 from skcompress.passes.share import _argmax_between, free_intervals, stab
-from skcompress.runtime.trees import leaf_rows, prepare_walk
+from skcompress.runtime.trees import leaf_rows, pack
 
 HOLES = load_diabetes(return_X_y=True)[0].copy()
 HOLES[::7, 2] = np.nan
@@ -36,7 +36,7 @@ MODELS = {
 
 
 def paths(trees, X):
-    return leaf_rows(prepare_walk(trees, np.arange(trees.leaf.size)), X)
+    return leaf_rows(pack(trees, np.arange(trees.leaf.size)), X)
 
 
 def n_thresholds(trees):

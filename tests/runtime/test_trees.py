@@ -10,7 +10,7 @@ from skcompress.runtime import kernels_available
 from skcompress.runtime import trees as runtime
 from skcompress.runtime._registry import compile_node
 from skcompress.runtime._rows import CsrRows
-from skcompress.runtime.trees import leaf_rows, leaf_rows_numpy, prepare_walk
+from skcompress.runtime.trees import leaf_rows, leaf_rows_numpy, pack
 
 compiled = pytest.mark.skipif(not kernels_available(), reason="built without kernels")
 
@@ -46,15 +46,23 @@ def ensembles(draw):
         threshold=rng.choice([-np.inf, -1.0, 0.0, 0.1, 2.0, np.inf], n_split),
         missing_left=rng.random(n_split) < 0.5 if draw(st.booleans()) else None,
         leaf=rng.integers(0, 5, internal.size - n_split).astype(np.uint8),
-        values=rng.normal(size=(5, 1 if by_column else n_outputs)),
+        values=_values(rng, 1 if by_column else n_outputs),
         n_features=n_features,
         n_outputs=n_outputs,
         tree_output=rng.integers(0, n_outputs, n_trees).astype(np.uint8) if by_column else None,
-        base=rng.normal(size=n_outputs) if draw(st.booleans()) else None,
+        base=rng.choice([0.0, -0.0, 0.3], n_outputs) if draw(st.booleans()) else None,
         average=draw(st.booleans()),
         float32_inputs=draw(st.booleans()),
         categories=categories,
     )
+
+
+def _values(rng, width):
+    """Leaf rows, at times with one entry each that is not zero."""
+    values = rng.normal(size=(5, width))
+    if rng.random() < 0.5:
+        values[np.arange(width) != rng.integers(0, width, (5, 1))] = rng.choice([0.0, -0.0])
+    return values
 
 
 def rows(seed, n_rows=23):
@@ -64,37 +72,49 @@ def rows(seed, n_rows=23):
     return X
 
 
+RANKED = st.sampled_from([None, True, False])
+# Leaves that report large numbers need nodes of more than four bytes.
+SPREAD = st.sampled_from([1, 7, 2**12, 2**28])
+
+
+@compiled
+@given(ensembles(), st.integers(0, 1000), st.integers(0, 70), RANKED, SPREAD)
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_kernel_equals_its_reference(trees, seed, n_rows, ranked, spread):
+    X = rows(seed, n_rows)
+    packed = pack(trees, trees.leaf.astype(np.int64) * spread, ranked=ranked)
+    np.testing.assert_array_equal(leaf_rows(packed, X), leaf_rows_numpy(packed, X))
+
+
 @compiled
 @given(ensembles(), st.integers(0, 1000), st.sampled_from([np.float32, np.float64]))
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
-def test_kernel_equals_its_reference(trees, seed, dtype):
+def test_sums_equal_those_of_numpy(trees, seed, dtype):
     X = rows(seed).astype(dtype)
-    walk = prepare_walk(trees)
-    leaves = leaf_rows(walk, X)
-    np.testing.assert_array_equal(leaves, leaf_rows_numpy(walk, X))
-    fast = runtime.sum_leaves(trees, trees.values, leaves)
+    fast = compile_node(trees)(X)
+    leaves = leaf_rows(pack(trees), X)
+    assert fast.tobytes() == runtime.sum_leaves(trees, trees.values, leaves).tobytes()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runtime, "_tree_kernel", None)
-        slow = runtime.sum_leaves(trees, trees.values, leaves)
-        np.testing.assert_array_equal(compile_node(trees)(X), slow)
-    assert fast.tobytes() == slow.tobytes()
+        assert fast.tobytes() == compile_node(trees)(X).tobytes()
+        assert fast.tobytes() == runtime.sum_leaves(trees, trees.values, leaves).tobytes()
 
 
-@given(ensembles(), st.integers(0, 1000))
+@given(ensembles(), st.integers(0, 1000), RANKED, SPREAD)
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")
-def test_reference_equals_a_walk_by_hand(trees, seed):
+def test_reference_equals_a_walk_by_hand(trees, seed, ranked, spread):
     X = rows(seed, 5)
     own = X.astype(np.float32).astype(np.float64) if trees.float32_inputs else X
-    walk = prepare_walk(trees)
+    leaf = trees.leaf.astype(np.int64) * spread
     left = dict(zip(np.flatnonzero(trees.internal), trees.left_child(), strict=True))
     split_of = {node: place for place, node in enumerate(np.flatnonzero(trees.internal))}
     leaf_of = {node: place for place, node in enumerate(np.flatnonzero(~trees.internal))}
-    found = leaf_rows_numpy(walk, X)
+    found = leaf_rows_numpy(pack(trees, leaf, ranked=ranked), X)
     for i, row in enumerate(own):
         for t, node in enumerate(trees.offsets[:-1]):
             while node in left:
                 node = left[node] + (not _goes_left(trees, split_of[node], row))
-            assert found[i, t] == trees.leaf[leaf_of[node]]
+            assert found[i, t] == leaf[leaf_of[node]]
 
 
 def _goes_left(trees, split, row):
