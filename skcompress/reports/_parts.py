@@ -14,6 +14,7 @@ __all__ = [
     "BY_NAME",
     "FIELDS_FOR_TRAINING",
     "INSIDE",
+    "LAID_OUT",
     "NODE_STATISTICS",
     "OBJECTS",
     "PARAMETERS",
@@ -23,6 +24,7 @@ __all__ = [
 PARAMETERS: Part = ("parameters", False)
 OBJECTS: Part = ("Python objects around the parts", True)
 SCALARS: Part = ("single numbers and names", True)
+LAID_OUT: Part = ("laid out for prediction", True)
 NODE_STATISTICS: Part = ("statistics of tree nodes", False)
 
 INSIDE = frozenset(

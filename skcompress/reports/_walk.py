@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Model, Node
+from ..runtime import arrays_kept
 from ._meter import Meter, Part
 from ._parts import (
     BY_CLASS,
@@ -18,6 +19,7 @@ from ._parts import (
     BY_NAME,
     FIELDS_FOR_TRAINING,
     INSIDE,
+    LAID_OUT,
     NODE_STATISTICS,
     OBJECTS,
     PARAMETERS,
@@ -38,8 +40,12 @@ def weigh_estimator(estimator: Any, meter: Meter) -> None:
 
 
 def weigh_ir(model: Model, meter: Meter) -> None:
-    """Add up the bytes of memory of a model's arrays and names, by part."""
+    """Add up the bytes of memory of a model's arrays and names, by part, once it has predicted."""
     _weigh_node(model, None, meter)
+    chain = model.chain
+    for node in (*chain.transforms, *([] if chain.predictor is None else [chain.predictor])):
+        for array in arrays_kept(node):
+            meter.add_array(array, {LAID_OUT: array.nbytes})
 
 
 def _weigh_node(node: Node, inherited: Part | None, meter: Meter) -> None:

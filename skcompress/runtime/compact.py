@@ -10,6 +10,7 @@ import numpy as np
 from ..ir import Model, Numbers, Outlier, SizeReport
 from ._inputs import check_rows
 from ._registry import Evaluate, compile_node
+from ._threads import run_blocks
 from .heads import methods
 
 __all__ = ["CompactModel"]
@@ -65,6 +66,9 @@ class CompactModel:
         Names of the methods that the model answers.
     size_report_ : SizeReport
         Bytes before and after; absent on a loaded model.
+    n_threads : int
+        Threads that share the rows of a call to predict, 1 to begin with; may be set at any time,
+        and is not saved.
 
     See Also
     --------
@@ -94,6 +98,7 @@ class CompactModel:
         self.ir = ir
         self._size_report = size_report
         self._steps: tuple[Evaluate, ...] | None = None
+        self.n_threads = 1
         self._answers = methods(ir.head)
         self.offered = frozenset(self._answers) | _derived(self._answers, ir)
 
@@ -237,7 +242,15 @@ class CompactModel:
             self._steps = tuple(compile_node(node) for node in nodes)
         to_float32 = self.ir.input.float32_range and not self.ir.chain.transforms
         rows = check_rows(X, self.ir.input, to_float32=to_float32)
-        for step in self._steps:
+        if self.n_threads == 1 or self.ir.chain.predictor is None:
+            return self._run(rows)
+        n_rows = len(rows) if self.ir.input.text else rows.shape[0]
+        return np.concatenate(
+            run_blocks(lambda block: self._run(rows[block]), n_rows, self.n_threads)
+        )
+
+    def _run(self, rows: Any) -> Any:
+        for step in self._steps or ():
             rows = step(rows)
         return rows
 

@@ -1,6 +1,10 @@
 import io
+import os
 import pickle
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -12,6 +16,7 @@ from sklearn.ensemble import (
     ExtraTreesClassifier,
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
+    RandomForestClassifier,
     RandomForestRegressor,
     VotingClassifier,
 )
@@ -272,3 +277,46 @@ def test_show_versions(capsys):
     printed = capsys.readouterr().out
     assert "numpy" in printed
     assert "kernels" in printed
+
+
+RESIDENT = """
+import sys, numpy as np, skcompress as skc
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+small, large, width = sys.argv[1], sys.argv[2], int(sys.argv[3])
+row = np.zeros((1, width), np.float32)
+skc.load(small).predict(row)
+before = resident()
+model = skc.load(large)
+model.predict(row)
+print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
+def test_memory_is_what_the_process_takes(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 1000, (2000, 6)).astype(np.float32)
+    forest = RandomForestClassifier(20, random_state=0).fit(rows, rng.integers(0, 2, 2000))
+    once = skc.compress(forest, level="lossless").ir
+    trees = once.chain.predictor
+    names = ("internal", "feature", "threshold", "missing_left", "leaf")
+    many = trees.replace(**{name: np.tile(getattr(trees, name), 100) for name in names})
+    large = skc.CompactModel(once.with_predictor(many))
+    paths = [tmp_path / "small.skc", tmp_path / "large.skc"]
+    skc.dump(skc.CompactModel(once), paths[0])
+    skc.dump(large, paths[1])
+    expected = skc.size_report(large).memory_bytes
+    assert expected <= 10 * many.n_nodes
+    done = subprocess.run(
+        [sys.executable, "-c", RESIDENT, *map(str, paths), "6"],
+        capture_output=True,
+        text=True,
+        check=True,
+        # Freed memory goes back to the system, so that only what is kept is seen.
+        env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"},
+    )
+    assert expected == pytest.approx(int(done.stdout), rel=0.1)
