@@ -20,7 +20,7 @@ cdef enum:
     LANES = 8
     WALKS = 512
     MORE_STEPS = 4
-    SCRATCH = 65536
+    SCRATCH = 262144
     LEFT = 512
     RIGHT = 1024
 
