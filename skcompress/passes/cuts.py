@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir import Model, TreeEnsemble, decode
 from ..runtime._rows import as_dense
-from ..runtime.trees import leaf_rows, prepare_walk
+from ..runtime.trees import leaf_rows, pack
 from ._base import SkipPass
 from ._context import Context, Data
 from ._trees import collapse, keep_above, trees_of
@@ -79,7 +79,7 @@ class ReducedError:
     ) -> np.ndarray:
         assert trees.notes is not None
         leaves = np.flatnonzero(~trees.internal)
-        reached = leaves[leaf_rows(prepare_walk(trees, np.arange(leaves.size)), rows)]
+        reached = leaves[leaf_rows(pack(trees, np.arange(leaves.size)), rows)]
         by_row = np.ones(len(rows)) if weight is None else weight
         # Of the rows that pass a node: their weight, and the weighted sum of their targets.
         mass = np.bincount(reached.ravel(), np.repeat(by_row, trees.n_trees), trees.n_nodes)
