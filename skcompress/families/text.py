@@ -9,7 +9,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, T
 
 from ..exceptions import UnsupportedEstimatorError
 from ..ir import InputSpec, TextVectorize, Transform
-from ..ir.transforms import TOKEN_PATTERNS
+from ..ir.text import TOKEN_PATTERNS
 from ._registry import TransformFamily, dotted_name, register
 from ._sklearn_internals import set_tfidf, tfidf_of
 

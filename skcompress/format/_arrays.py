@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..exceptions import InvalidModelError, SkcFormatError
-from ._choose import Draft, choose
+from ._choose import Draft, choose, plain
 from ._codecs import CODECS, Make, Part, Spec
-from ._streams import compress, decompress
+from ._streams import compress, decompress, split_body
 
 __all__ = ["ArrayReader", "ArrayWriter"]
 
@@ -37,17 +37,24 @@ _PROOF_OF_NUMBERS = 32
 
 
 class ArrayWriter:
-    """Collects arrays and distributes their bytes over streams."""
+    """Collects arrays and distributes their bytes over streams.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    mapped : bool
+        Store each array as it is in memory, in a stream of its own.
+    """
+
+    def __init__(self, *, mapped: bool = False) -> None:
+        self.mapped = mapped
         self._streams: list[list[bytes]] = [[]]
         self._dense: set[int] = set()
 
     def add(self, array: np.ndarray) -> list[Any]:
-        """Encode an array as suits it best."""
+        """Encode an array as suits it best, or as it is in memory."""
         if array.dtype.kind != "U" and array.dtype.str[1:] not in _DTYPES:
             raise InvalidModelError(f"An array of dtype {array.dtype} has no place in a file.")
-        return self.place(choose(array))
+        return self.place(plain(array) if self.mapped else choose(array))
 
     def finish(self) -> tuple[list[Any], list[bytes]]:
         """The header's entry for each stream, and the streams as stored."""
@@ -55,7 +62,7 @@ class ArrayWriter:
         streams = []
         for place, parts in enumerate(self._streams):
             data = b"".join(parts)
-            stored = data if place in self._dense else compress(data)
+            stored = data if self.mapped or place in self._dense else compress(data)
             entries.append(len(data) if len(stored) == len(data) else [len(stored), len(data)])
             streams.append(stored)
         return entries, streams
@@ -75,6 +82,9 @@ class ArrayWriter:
 
     def stream(self, part: Part) -> int:
         """The number of the stream that takes some bytes."""
+        if self.mapped:
+            self._streams.append([part.data])
+            return len(self._streams) - 1
         if len(part.data) < (_SMALL_DENSE if part.dense else _SMALL):
             self._streams[0].append(part.data)
             return 0
@@ -95,31 +105,33 @@ class ArrayReader:
         The bytes of all streams.
     budget : int
         Bytes of memory that may be used.
+    start : int
+        Where in the file they begin.
+    alignment : int
+        In the file, each stream begins at a multiple of this.
+    views : bool
+        Whether arrays are made as views of `body` where they stand in it as they are in memory.
     """
 
-    def __init__(self, entries: Any, body: memoryview, budget: int) -> None:
+    def __init__(
+        self,
+        entries: Any,
+        body: memoryview,
+        budget: int,
+        *,
+        start: int = 0,
+        alignment: int = 1,
+        views: bool = False,
+    ) -> None:
+        self.views = views
         self._budget = budget
         self._charged = 0
         self._proof = 0
-        self._stored: list[memoryview] = []
-        self._lengths: list[int] = []
-        self._taken: list[int] = []
-        self._streams: list[memoryview] = []
-        if not isinstance(entries, list):
-            raise SkcFormatError("The table of streams must be a list.")
-        start = 0
-        for entry in entries:
-            stored, length = _sizes(entry)
-            self._stored.append(body[start : start + stored])
-            self._lengths.append(length)
-            start += stored
-        if start != len(body):
-            raise SkcFormatError(
-                f"The streams declare {start} bytes, but the file has {len(body)} for them."
-            )
+        self._stored, self._lengths = split_body(body, entries, start, alignment)
         self._taken = [0] * len(self._lengths)
+        self._streams: list[memoryview] = []
         # Twice, since the decoder joins the pieces that it gives.
-        self.charge(2 * sum(self._lengths))
+        self.charge(0 if views else 2 * sum(self._lengths))
 
     def add(self, description: Any) -> tuple[Spec, Make]:
         """Check an array's description; the function given back makes the array after `finish`."""
@@ -132,7 +144,7 @@ class ArrayReader:
             raise SkcFormatError(
                 f"An array has a codec that is not known here: {str(name)[:40]!r}."
             )
-        self.charge(spec.nbytes)
+        self.charge(0 if self.views and name == "raw" else spec.nbytes)
         self.prove(spec.size, spec.dtype.kind)
         return spec, found.read(spec, arguments, self)
 
@@ -165,24 +177,9 @@ class ArrayReader:
                 f"read; max_memory leaves {max(self._budget, 0)}. Raise max_memory if you trust it."
             )
         self._streams = [
-            memoryview(decompress(stored, length))
+            stored if self.views else memoryview(decompress(stored, length))
             for stored, length in zip(self._stored, self._lengths, strict=True)
         ]
-
-
-def _sizes(entry: Any) -> tuple[int, int]:
-    """Bytes of a stream as stored and as it is; a number where it is stored as it is."""
-    if _is_size(entry):
-        return entry, entry
-    if isinstance(entry, list) and len(entry) == 2 and all(map(_is_size, entry)):
-        stored, length = entry
-        if stored < length:
-            return stored, length
-    raise SkcFormatError("A stream does not declare its sizes as it must.")
-
-
-def _is_size(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 2**62
 
 
 def _dtype(name: Any) -> np.dtype[Any]:

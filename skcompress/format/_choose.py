@@ -10,7 +10,7 @@ import numpy as np
 from ._codecs import CODECS, Part, Spec
 from ._streams import estimate
 
-__all__ = ["Draft", "choose"]
+__all__ = ["Draft", "choose", "plain"]
 
 _TINY = 32
 """Bytes up to which numbers are stored as they are."""
@@ -35,6 +35,17 @@ def choose(array: np.ndarray, codecs: Iterable[str] = tuple(CODECS)) -> Draft:
         return _draft("raw", array)
     drafts = [_draft(name, array) for name in codecs if CODECS[name].suits(array)]
     return min(drafts, key=lambda draft: draft.cost)
+
+
+def plain(array: np.ndarray) -> Draft:
+    """The encoding that leaves an array as it is in memory; text has another one."""
+    if array.dtype.kind != "U":
+        return _draft("raw", array)
+    arguments = tuple(
+        _draft("raw", argument) if isinstance(argument, np.ndarray) else argument
+        for argument in CODECS["text"].write(array)
+    )
+    return Draft(Spec.of(array), "text", arguments, 0.0)
 
 
 def _draft(name: str, array: np.ndarray) -> Draft:

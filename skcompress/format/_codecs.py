@@ -63,6 +63,9 @@ Argument = int | Part | np.ndarray
 class Reader(Protocol):
     """What a codec asks of the file that it reads from."""
 
+    views: bool
+    """Whether an array may be a view of the file, which is aligned."""
+
     def bytes(self, stream: Any, length: int) -> Callable[[], memoryview]:
         """Declare that the next `length` bytes of a stream belong to this array."""
 
@@ -153,7 +156,7 @@ class _Raw:
             array = np.frombuffer(data(), _little(spec.dtype))
             if spec.dtype.kind == "b":
                 _refuse_unless(bool((array.view(np.uint8) <= 1).all()), "A boolean is not 0 or 1.")
-            return array.astype(spec.dtype).reshape(spec.shape)
+            return array.astype(spec.dtype, copy=not reader.views).reshape(spec.shape)
 
         return make
 

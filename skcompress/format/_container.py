@@ -9,7 +9,7 @@ from typing import Any
 from ..exceptions import SkcFormatError
 from ._header import MAX_HEADER, pack_header, unpack_header
 
-__all__ = ["MAGIC", "VERSION", "pack", "unpack"]
+__all__ = ["MAGIC", "VERSION", "body_start", "pack", "unpack"]
 
 MAGIC = b"\x89SKC\r\n\x1a\n"
 """Not text, and damaged by whatever translates line ends, as that of PNG."""
@@ -31,19 +31,29 @@ _CHECKSUM_ONLY = 0
 _MEMORY_PER_HEADER_BYTE = 32
 
 
-def pack(header: dict[str, Any], streams: list[bytes]) -> bytes:
-    """The bytes of a file."""
+def pack(header: dict[str, Any], streams: list[bytes], alignment: int = 1) -> bytes:
+    """The bytes of a file, in which each stream begins at a multiple of `alignment`."""
     stored, length = pack_header(header)
     if length > MAX_HEADER:
         raise ValueError(
             f"The description of the model takes {length} bytes; a file holds {MAX_HEADER}. "
             "Are there millions of feature names?"
         )
-    body = b"".join([_HEAD.pack(MAGIC, VERSION, len(stored), length), stored, *streams])
+    pieces = [_HEAD.pack(MAGIC, VERSION, len(stored), length), stored]
+    end = _HEAD.size + len(stored)
+    for stream in streams:
+        pieces += [bytes(-end % alignment), stream]
+        end += -end % alignment + len(stream)
+    body = b"".join(pieces)
     return body + _TRAILER.pack(zlib.crc32(body), _CHECKSUM_ONLY)
 
 
-def unpack(data: bytes, max_memory: int) -> tuple[dict[str, Any], memoryview]:
+def body_start(data: bytes | memoryview) -> int:
+    """Where the streams of a file begin."""
+    return _HEAD.size + int(_HEAD.unpack_from(data)[2])
+
+
+def unpack(data: bytes | memoryview, max_memory: int) -> tuple[dict[str, Any], memoryview]:
     """The header and the bytes of all streams; nothing is parsed before the checksum is right."""
     _check_frame(data)
     _, _, stored, length = _HEAD.unpack_from(data)
@@ -60,7 +70,7 @@ def unpack(data: bytes, max_memory: int) -> tuple[dict[str, Any], memoryview]:
     return unpack_header(data[_HEAD.size : start], length), memoryview(data)[start:end]
 
 
-def _check_frame(data: bytes) -> None:
+def _check_frame(data: bytes | memoryview) -> None:
     if data[: len(MAGIC)] != MAGIC:
         if data[1:4] == MAGIC[1:4]:
             raise SkcFormatError(

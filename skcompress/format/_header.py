@@ -30,7 +30,7 @@ def pack_header(content: dict[str, Any]) -> tuple[bytes, int]:
     return deflate.compress(text) + deflate.flush(), len(text)
 
 
-def unpack_header(stored: bytes, length: int) -> dict[str, Any]:
+def unpack_header(stored: bytes | memoryview, length: int) -> dict[str, Any]:
     """The JSON object behind the deflated bytes; `length` was checked by the caller."""
     text = _inflate(stored, length)
     _check_depth(text)
@@ -50,7 +50,7 @@ def unpack_header(stored: bytes, length: int) -> dict[str, Any]:
     return content
 
 
-def _inflate(stored: bytes, length: int) -> bytes:
+def _inflate(stored: bytes | memoryview, length: int) -> bytes:
     inflate = zlib.decompressobj(_RAW_DEFLATE, zdict=DICTIONARY)
     try:
         # One byte of room beyond the end lets the end be seen, or be found missing.

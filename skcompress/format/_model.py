@@ -12,8 +12,8 @@ from ..exceptions import InvalidModelError, SkcFormatError
 from ..ir import TAGS, Model, Node
 from ._arrays import ArrayReader, ArrayWriter
 from ._codecs import Part
+from ._container import body_start, unpack
 from ._container import pack as pack_file
-from ._container import unpack
 from ._packs import KEY, PACKS, pack
 from ._packs import Make as Packed
 from ._schema import MISSING, Accepts, fields_of
@@ -28,26 +28,42 @@ _NUMBER = "f"
 
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
+ALIGNMENT = 64
+"""In the mapped layout: a line of cache, and more than any dtype asks for."""
+
 _ROOT = Accepts(node=Model)
 
 Build = Callable[[], Any]
 
 
-def encode_model(model: Model) -> bytes:
+def encode_model(model: Model, *, mapped: bool = False) -> bytes:
     """The bytes of a file that holds the model."""
-    writer = ArrayWriter()
+    writer = ArrayWriter(mapped=mapped)
     tree = _write(model, _ROOT, writer, "model")
     entries, streams = writer.finish()
-    return pack_file({"m": tree, "s": entries}, streams)
+    header = {"m": tree, "s": entries}
+    if not mapped:
+        return pack_file(header, streams)
+    return pack_file({"a": ALIGNMENT, **header}, streams, ALIGNMENT)
 
 
-def decode_model(data: bytes, max_memory: int) -> Model:
-    """The model in a file's bytes; `SkcFormatError` if it is not sound, or too large."""
+def decode_model(data: bytes | memoryview, max_memory: int, *, views: bool = False) -> Model:
+    """The model in a file's bytes; `SkcFormatError` if it is not sound, or too large.
+
+    With `views`, arrays are views of `data`, whose layout must be "mapped".
+    """
     header, body = unpack(data, max_memory)
-    if set(header) != {"m", "s"}:
-        raise SkcFormatError("The header must have the keys 'm' and 's' and no others.")
+    alignment = _alignment(header)
+    if views and alignment == 1:
+        raise SkcFormatError(
+            "The file is in the coded layout, which cannot be mapped into memory. Write it with "
+            'dump(model, path, layout="mapped"), or read it with mmap=False.'
+        )
     # The file counts twice: as it is, and in the pieces that it was read in.
-    reader = ArrayReader(header["s"], body, max_memory - 2 * len(data))
+    budget = max_memory if views else max_memory - 2 * len(data)
+    reader = ArrayReader(
+        header["s"], body, budget, start=body_start(data), alignment=alignment, views=views
+    )
     build = _read(header["m"], _ROOT, reader, "model")
     reader.finish()
     try:
@@ -59,6 +75,21 @@ def decode_model(data: bytes, max_memory: int) -> Model:
         # The checks of the IR speak of the model; a file's reader is told that the file is bad.
         raise SkcFormatError(f"The file does not hold a sound model: {error}") from error
     return model
+
+
+def _alignment(header: dict[str, Any]) -> int:
+    """Of what the places of streams are multiples."""
+    keys = set(header)
+    if keys == {"m", "s"}:
+        return 1
+    if keys != {"a", "m", "s"}:
+        raise SkcFormatError("The header must have the keys 'm' and 's', may have 'a', no others.")
+    if type(header["a"]) is not int or header["a"] != ALIGNMENT:
+        raise SkcFormatError(f"Streams can be aligned to {ALIGNMENT} bytes only.")
+    entries = header["s"]
+    if not isinstance(entries, list) or any(isinstance(entry, list) for entry in entries):
+        raise SkcFormatError("In the mapped layout, streams are stored as they are.")
+    return ALIGNMENT
 
 
 def _write(value: Any, accepts: Accepts, writer: ArrayWriter, path: str) -> Any:
@@ -88,7 +119,7 @@ def _write(value: Any, accepts: Accepts, writer: ArrayWriter, path: str) -> Any:
 def _write_node(node: Node, accepts: Accepts, writer: ArrayWriter, path: str) -> dict[str, Any]:
     fields = fields_of(type(node))
     result: dict[str, Any] = {} if type(node) is accepts.node else {_TAG: type(node).tag}
-    packed = pack(node)
+    packed = None if writer.mapped else pack(node)
     if packed is not None:
         name, arguments, held = packed
         placed = [writer.stream(a) if isinstance(a, Part) else a for a in arguments]

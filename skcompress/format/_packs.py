@@ -13,7 +13,6 @@ from ..exceptions import SkcFormatError
 from ..ir import Node, TreeEnsemble, shape_of
 from ._choose import choose
 from ._codecs import Part, Reader
-from ._forest import FIELDS, decode_forest, encode_forest, memory_to_decode
 
 __all__ = ["KEY", "PACKS", "Make", "Pack", "pack"]
 
@@ -43,9 +42,11 @@ class _Forest:
     """All trees of an ensemble, level by level."""
 
     cls: type[Node] = TreeEnsemble
-    fields: tuple[str, ...] = FIELDS
+    fields: tuple[str, ...] = ("internal", "feature", "threshold", "missing_left", "leaf")
 
     def write(self, node: TreeEnsemble) -> tuple[int | Part, ...] | None:
+        from ._forest import encode_forest
+
         section = encode_forest(node)
         if section is None:
             return None
@@ -56,6 +57,9 @@ class _Forest:
         return Part(section, dense=True), len(section), node.n_nodes
 
     def read(self, arguments: list[Any], reader: Reader) -> Make:
+        # Most models, and all files to be mapped, are read without this codec.
+        from ._forest import decode_forest, memory_to_decode
+
         if len(arguments) != 3 or not all(type(a) is int and 0 <= a < 2**31 for a in arguments):
             raise SkcFormatError("A forest must tell its stream, bytes and nodes.")
         stream, length, n_nodes = arguments

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import io
+import mmap as memory_map
 import os
-import secrets
-import stat
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from ..exceptions import SkcFormatError
 from ..runtime import CompactModel
@@ -20,10 +18,12 @@ DEFAULT_MAX_MEMORY = 2 * 2**30
 
 _PIECE = 2**20
 
+Layout = Literal["coded", "mapped"]
+
 Target = str | os.PathLike[str] | BinaryIO
 
 
-def dumps(model: CompactModel) -> bytes:
+def dumps(model: CompactModel, *, layout: Layout = "coded") -> bytes:
     """Write a compact model to bytes.
 
     The same model gives the same bytes with the same versions of NumPy, zlib and liblzma.
@@ -33,6 +33,10 @@ def dumps(model: CompactModel) -> bytes:
     ----------
     model : CompactModel
         What `compress`, or the ``model_`` of a fitted compressor, gave.
+    layout : {"coded", "mapped"}
+        "coded" gives the smallest file. "mapped" stores arrays as they are in memory, for
+        ``load(path, mmap=True)``: a larger file, which processes share and which needs no
+        decoding.
 
     Returns
     -------
@@ -43,6 +47,8 @@ def dumps(model: CompactModel) -> bytes:
     ------
     TypeError
         If `model` is not a compact model.
+    ValueError
+        If `layout` is neither of the two.
 
     See Also
     --------
@@ -67,10 +73,12 @@ def dumps(model: CompactModel) -> bytes:
             f"Only a CompactModel can be written; got {type(model).__name__}. Make one with "
             "skcompress.compress(model), or take the model_ of a fitted compressor."
         )
-    return encode_model(model.ir)
+    if layout not in ("coded", "mapped"):
+        raise ValueError(f"layout must be 'coded' or 'mapped'; got {layout!r}.")
+    return encode_model(model.ir, mapped=layout == "mapped")
 
 
-def dump(model: CompactModel, path: Target) -> None:
+def dump(model: CompactModel, path: Target, *, layout: Layout = "coded") -> None:
     """Write a compact model to a file.
 
     A file of that name is replaced in one step, so that a reader finds the old model or the new
@@ -82,11 +90,17 @@ def dump(model: CompactModel, path: Target) -> None:
         What `compress`, or the ``model_`` of a fitted compressor, gave.
     path : str, path-like or binary file object
         Where to; the usual ending is ``.skc``.
+    layout : {"coded", "mapped"}
+        "coded" gives the smallest file. "mapped" stores arrays as they are in memory, for
+        ``load(path, mmap=True)``: a larger file, which processes share and which needs no
+        decoding.
 
     Raises
     ------
     TypeError
         If `model` is not a compact model.
+    ValueError
+        If `layout` is neither of the two.
 
     See Also
     --------
@@ -107,11 +121,14 @@ def dump(model: CompactModel, path: Target) -> None:
     ...     skc.load(path)
     CompactModel(DecisionTreeClassifier, 4 features, 3 classes)
     """
-    data = dumps(model)
+    # Reading does without pathlib, which takes a while to import.
+    from ._write import write_file
+
+    data = dumps(model, layout=layout)
     if hasattr(path, "write"):
         path.write(data)
     else:
-        _write_file(Path(os.fspath(path)), data)
+        write_file(os.fspath(path), data)
 
 
 def loads(data: bytes | bytearray | memoryview, *, max_memory: int | None = None) -> CompactModel:
@@ -154,14 +171,10 @@ def loads(data: bytes | bytearray | memoryview, *, max_memory: int | None = None
     """
     limit = _limit(max_memory)
     content = data if isinstance(data, bytes) else bytes(memoryview(data))
-    model = decode_model(content, limit)
-    try:
-        return CompactModel(model)
-    except (LookupError, TypeError, ValueError) as error:
-        raise SkcFormatError(f"The file holds a model that cannot be served: {error}") from error
+    return _model(content, limit)
 
 
-def load(path: Target, *, max_memory: int | None = None) -> CompactModel:
+def load(path: Target, *, max_memory: int | None = None, mmap: bool = False) -> CompactModel:
     """Read a compact model from a file.
 
     Nothing in the file is executed or imported, and all of it is checked, so it may come from a
@@ -174,6 +187,11 @@ def load(path: Target, *, max_memory: int | None = None) -> CompactModel:
     max_memory : int or None
         Bytes of memory that reading may take; a file that declares more is refused before
         anything is allocated. None: 2 GiB.
+    mmap : bool
+        Map the file into memory instead of reading it; it must be in the "mapped" layout. Its
+        arrays then take memory once for all processes that do so. Only for files that nobody else
+        can write to: a file that is changed or cut off in place while it is mapped changes the
+        model, or ends the process. `dump` replaces files instead, which is safe.
 
     Returns
     -------
@@ -183,7 +201,10 @@ def load(path: Target, *, max_memory: int | None = None) -> CompactModel:
     Raises
     ------
     SkcFormatError
-        If the file is damaged, unsound, too large, or of a version that is not known here.
+        If the file is damaged, unsound, too large, of a version that is not known here, or cannot
+        be mapped.
+    TypeError
+        If an open file is to be mapped.
 
     See Also
     --------
@@ -202,14 +223,33 @@ def load(path: Target, *, max_memory: int | None = None) -> CompactModel:
     >>> position = file.seek(0)
     >>> skc.load(file, max_memory=10_000_000)
     CompactModel(Ridge, 10 features)
+
+    Processes that map a file share its memory:
+
+    >>> import os, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "ridge.skc")
+    ...     skc.dump(skc.load(io.BytesIO(file.getvalue())), path, layout="mapped")
+    ...     skc.load(path, mmap=True)
+    CompactModel(Ridge, 10 features)
     """
     limit = _limit(max_memory)
+    if mmap:
+        return _model(_map(path), limit, views=True)
     if hasattr(path, "read"):
         data = _read(path, limit)
     else:
-        with Path(os.fspath(path)).open("rb") as file:
+        with io.FileIO(os.fspath(path)) as file:
             data = _read(file, limit)
     return loads(data, max_memory=limit)
+
+
+def _model(data: bytes | memoryview, limit: int, *, views: bool = False) -> CompactModel:
+    model = decode_model(data, limit, views=views)
+    try:
+        return CompactModel(model)
+    except (LookupError, TypeError, ValueError) as error:
+        raise SkcFormatError(f"The file holds a model that cannot be served: {error}") from error
 
 
 def _limit(max_memory: Any) -> int:
@@ -232,25 +272,12 @@ def _read(file: Any, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def _write_file(path: Path, data: bytes) -> None:
-    """Replace a file in one step; what is not a file, such as a pipe, is written to as it is."""
-    path = path.resolve()
-    mode = 0o666
-    if path.exists():
-        if not path.is_file():
-            path.write_bytes(data)
-            return
-        mode = stat.S_IMODE(path.stat().st_mode)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            part.chmod(mode)
-        part.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise
+def _map(path: Target) -> memoryview:
+    """A read-only view of a file."""
+    if hasattr(path, "read"):
+        raise TypeError("mmap=True needs the path of a file, not an open file.")
+    with io.FileIO(os.fspath(path)) as file:
+        if not os.fstat(file.fileno()).st_size:
+            return memoryview(b"")
+        # The map outlives the descriptor, and lasts as long as any array that looks into it.
+        return memoryview(memory_map.mmap(file.fileno(), 0, access=memory_map.ACCESS_READ))

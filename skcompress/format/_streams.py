@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import lzma
 from typing import Any
 
 from ..exceptions import SkcFormatError
 
-__all__ = ["compress", "decompress", "estimate"]
+__all__ = ["compress", "decompress", "estimate", "split_body"]
+
+_LZMA2 = 0x21
+"""`lzma.FILTER_LZMA2`, a number of the xz format."""
 
 _SAMPLE = 192 * 1024
 _SAMPLE_PIECES = 48
@@ -45,6 +47,8 @@ def decompress(stored: bytes | memoryview, length: int) -> bytes:
     """Exactly `length` bytes, or an error; never more memory than they need."""
     if len(stored) == length:
         return bytes(stored)
+    import lzma  # many files hold nothing that it compressed
+
     decoder = lzma.LZMADecompressor(format=lzma.FORMAT_RAW, filters=[_window(length)])
     try:
         data = decoder.decompress(stored, max_length=length)
@@ -59,12 +63,14 @@ def decompress(stored: bytes | memoryview, length: int) -> bytes:
 def _window(length: int) -> dict[str, Any]:
     """The filter; its window follows from the length, so that no file can ask for a large one."""
     return {
-        "id": lzma.FILTER_LZMA2,
+        "id": _LZMA2,
         "dict_size": min(max(1 << (length - 1).bit_length(), 4096), _MAX_WINDOW),
     }
 
 
 def _encode(data: bytes, settings: dict[str, int]) -> bytes:
+    import lzma
+
     # Every setting is spelled out: presets may change between releases of LZMA.
     effort = {"mode": lzma.MODE_NORMAL, "mf": lzma.MF_BT4, "nice_len": 64, "depth": 0}
     filters = [{**_window(max(len(data), 1)), **effort, **settings}]
@@ -80,3 +86,46 @@ def _sample(data: bytes) -> bytes:
     return b"".join(
         data[start : start + piece] for start in range(0, stride * _SAMPLE_PIECES, stride)
     )
+
+
+def split_body(
+    body: memoryview, entries: Any, start: int, alignment: int
+) -> tuple[list[memoryview], list[int]]:
+    """Each stream as stored, and its length; `entries` are what the header says of them.
+
+    `body` begins at place `start` of the file. Each stream begins at a multiple of `alignment`,
+    after as many zeros as that takes.
+    """
+    if not isinstance(entries, list):
+        raise SkcFormatError("The table of streams must be a list.")
+    streams, lengths = [], []
+    end = 0
+    for entry in entries:
+        stored, length = _sizes(entry)
+        gap = -(start + end) % alignment
+        if any(body[end : end + gap]):
+            raise SkcFormatError("The padding before a stream is not zero.")
+        end += gap
+        streams.append(body[end : end + stored])
+        lengths.append(length)
+        end += stored
+    if end != len(body):
+        raise SkcFormatError(
+            f"The streams declare {end} bytes, but the file has {len(body)} for them."
+        )
+    return streams, lengths
+
+
+def _sizes(entry: Any) -> tuple[int, int]:
+    """Bytes of a stream as stored and as it is; a number where it is stored as it is."""
+    if _is_size(entry):
+        return entry, entry
+    if isinstance(entry, list) and len(entry) == 2 and all(map(_is_size, entry)):
+        stored, length = entry
+        if stored < length:
+            return stored, length
+    raise SkcFormatError("A stream does not declare its sizes as it must.")
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**62

@@ -4,6 +4,9 @@ Building any of these objects proves that it is sound: every index in range, siz
 finite. So nothing that is read from a file can make the runtime read out of bounds.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from ._node import TAGS, Node, register, require
 from .arrays import (
     Affine,
@@ -35,9 +38,12 @@ from .linear import LinearMap
 from .model import Chain, InputSpec, Model
 from .network import DenseNetwork, Layer
 from .prototypes import Prototypes
-from .report import Ledger, LedgerEntry, SizePart, SizeReport, Sizes
-from .transforms import Impute, Normalize, Project, Rescale, TextVectorize, Transform
+from .text import TextVectorize
+from .transforms import Impute, Normalize, Project, Rescale, Transform
 from .trees import CategorySplits, TreeEnsemble, TreeNotes
+
+if TYPE_CHECKING:
+    from .report import Ledger, LedgerEntry, SizePart, SizeReport, Sizes
 
 __all__ = [
     "TAGS",
@@ -88,3 +94,14 @@ __all__ = [
     "shape_of",
     "smallest_unsigned",
 ]
+
+_REPORTS = frozenset({"Ledger", "LedgerEntry", "SizePart", "SizeReport", "Sizes"})
+
+
+def __getattr__(name: str) -> Any:
+    # A process that serves models needs no reports, so it does not wait for them.
+    if name not in _REPORTS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(".report", __name__), name)
+    globals()[name] = value
+    return value

@@ -7,7 +7,8 @@ from typing import Any
 
 from ._node import Node, register, require
 from .head import Head, Transformed
-from .transforms import TextVectorize, Transform
+from .text import TextVectorize
+from .transforms import Transform
 
 __all__ = ["Chain", "InputSpec", "Model"]
 

@@ -11,6 +11,9 @@ from .arrays import Array, check_finite, shape_of
 
 __all__ = ["CategorySplits", "TreeEnsemble", "TreeNotes"]
 
+_PIECE = 2**16
+"""Nodes whose sums are taken at once."""
+
 
 @register("tree-notes")
 class TreeNotes(Node):
@@ -225,15 +228,21 @@ class TreeEnsemble(Node):
     @functools.cached_property
     def offsets(self) -> np.ndarray:
         """Place of each tree's root, and the number of nodes last: shape (n_trees + 1,)."""
-        balance = np.cumsum(np.where(self.internal, 1, -1), dtype=np.int64)
-        lowest = np.minimum(np.minimum.accumulate(balance), 0)
-        ends = np.flatnonzero(np.diff(lowest, prepend=0) < 0) + 1
-        return np.concatenate([[0], ends])
+        ends = [np.zeros(1, np.int64)]
+        balance, lowest = 0, 0
+        # Piece by piece: sums over all nodes would take more memory than the trees.
+        for start in range(0, self.internal.size, _PIECE):
+            steps = self.internal[start : start + _PIECE].astype(np.int8)
+            sums = np.cumsum(2 * steps - 1, dtype=np.int64) + balance
+            lows = np.minimum(np.minimum.accumulate(sums), lowest)
+            ends.append(np.flatnonzero(np.diff(lows, prepend=lowest) < 0) + (start + 1))
+            balance, lowest = int(sums[-1]), int(lows[-1])
+        return np.concatenate(ends)
 
     @property
     def n_trees(self) -> int:
         """Number of trees."""
-        return self.offsets.size - 1
+        return int(self.offsets.size) - 1
 
     @property
     def n_nodes(self) -> int:
@@ -247,8 +256,10 @@ class TreeEnsemble(Node):
 
     def left_child(self) -> np.ndarray:
         """Place of the left child of each internal node; the right child is next to it."""
-        order = np.arange(np.count_nonzero(self.internal), dtype=np.int64)
-        return 2 * order + 1 + self.tree_of_node[self.internal]
+        # A tree of n nodes has (n - 1) / 2 splits.
+        n_splits = np.diff(self.offsets) >> 1
+        shift = np.repeat(np.arange(1, self.n_trees + 1), n_splits)
+        return 2 * np.arange(shift.size) + shift
 
     def levels(self) -> list[np.ndarray]:
         """Nodes of each depth, roots first, over all trees together."""

@@ -1,14 +1,19 @@
 """Predictions from the compact form, with NumPy alone."""
 
-# Importing a module registers how its IR classes are evaluated.
-from . import kernel as kernel
-from . import linear as linear
-from . import network as network
-from . import prototypes as prototypes
-from . import text as text
-from . import transforms as transforms
+from typing import TYPE_CHECKING, Any
+
 from ._registry import arrays_kept
 from .compact import CompactModel
-from .trees import kernels_available
+
+if TYPE_CHECKING:
+    from .trees import kernels_available
 
 __all__ = ["CompactModel", "arrays_kept", "kernels_available"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "kernels_available":
+        from .trees import kernels_available
+
+        return kernels_available
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ..ir import Model, Numbers, Outlier, SizeReport
+from ..ir import Model, Numbers, Outlier
 from ._inputs import check_rows
 from ._registry import Evaluate, compile_node
 from ._threads import run_blocks
 from .heads import methods
+
+if TYPE_CHECKING:
+    from ..ir import SizeReport
 
 __all__ = ["CompactModel"]
 

@@ -28,6 +28,7 @@ def read(data):
     place, streams = 17 + stored, []
     for entry in header["s"]:
         count = entry[0] if isinstance(entry, list) else entry
+        place += -place % header.get("a", 1)
         content = data[place : place + count]
         streams.append(unpack(content, entry[1]) if isinstance(entry, list) else content)
         place += count

@@ -8,7 +8,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from skcompress.families import lift
 from skcompress.ir import TextVectorize
-from skcompress.ir.transforms import TOKEN_PATTERNS
+from skcompress.ir.text import TOKEN_PATTERNS
 from skcompress.runtime._registry import compile_node
 
 TEXTS = [
