@@ -23,7 +23,7 @@ from ._rans import Decoder
 from ._tables import Tables, code_tables
 from ._varint import read_varints, write_varints
 
-__all__ = ["FIELDS", "decode_forest", "encode_forest", "memory_to_decode"]
+__all__ = ["FIELDS", "bits_by_stream", "decode_forest", "encode_forest", "memory_to_decode"]
 
 FIELDS = ("internal", "feature", "threshold", "missing_left", "leaf")
 """What a section holds of a `TreeEnsemble`."""
@@ -56,19 +56,10 @@ def encode_forest(trees: TreeEnsemble) -> bytes | None:
     bytes or None
         The section; None where the codec does not hold these trees to the bit.
     """
-    if not _is_usual(trees):
+    measured = _measured(trees)
+    if measured is None:
         return None
-    forest = _ranked(trees)
-    if max(forest.tables.thresholds.size, forest.shape.n_rows) > LARGEST_ALPHABET:
-        return None
-    meter = MeasurePort()
-    try:
-        _code(meter, forest.shape, forest)
-    except UnboundedError:
-        shape = dataclasses.replace(forest.shape, bounded=False)
-        forest = dataclasses.replace(forest, shape=shape)
-        meter = MeasurePort()
-        _code(meter, shape, forest)
+    forest, meter = measured
     choices = meter.choices()
     port = WritePort(choices)
     _code(port, forest.shape, forest)
@@ -82,6 +73,41 @@ def encode_forest(trees: TreeEnsemble) -> bytes | None:
     head = [flags, shape.n_trees, forest.tables.used.size, n_lanes]
     head += [choices.get(name, 0) for name in _NAMED]
     return write_varints(head) + payload
+
+
+def bits_by_stream(trees: TreeEnsemble) -> dict[str, float] | None:
+    """Bits that each stream of the section takes by the model, the coder's rounding aside.
+
+    Parameters
+    ----------
+    trees : TreeEnsemble
+        The trees.
+
+    Returns
+    -------
+    dict or None
+        Name of the stream -> bits; None where the codec does not hold the trees.
+    """
+    measured = _measured(trees)
+    return None if measured is None else {n: min(b) for n, b in measured[1].bits.items()}
+
+
+def _measured(trees: TreeEnsemble) -> tuple[_Forest, MeasurePort] | None:
+    """What is coded, and what every variant would take; None where other codecs must do."""
+    if not _is_usual(trees):
+        return None
+    forest = _ranked(trees)
+    if max(forest.tables.thresholds.size, forest.shape.n_rows) > LARGEST_ALPHABET:
+        return None
+    meter = MeasurePort()
+    try:
+        _code(meter, forest.shape, forest)
+    except UnboundedError:
+        shape = dataclasses.replace(forest.shape, bounded=False)
+        forest = dataclasses.replace(forest, shape=shape)
+        meter = MeasurePort()
+        _code(meter, shape, forest)
+    return forest, meter
 
 
 def decode_forest(

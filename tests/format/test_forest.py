@@ -19,7 +19,13 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from skcompress.exceptions import SkcFormatError
 from skcompress.families import lift
 from skcompress.format import _forest_walk, _rans
-from skcompress.format._forest import FIELDS, decode_forest, encode_forest, memory_to_decode
+from skcompress.format._forest import (
+    FIELDS,
+    bits_by_stream,
+    decode_forest,
+    encode_forest,
+    memory_to_decode,
+)
 from skcompress.ir import Codebook, TreeEnsemble
 from skcompress.passes import Context, QuantizeThresholds
 
@@ -182,6 +188,14 @@ def test_unusual_dtypes_are_left_to_other_codecs(other):
 def test_size_is_a_few_bits_a_node():
     trees = lift(MODELS["forest"]()).predictor
     assert 8 * len(encode_forest(trees)) < 12 * trees.n_nodes
+
+
+@pytest.mark.parametrize("name", ["forest", "regression"])
+def test_the_coder_adds_next_to_nothing_to_what_the_model_takes(name):
+    trees = lift(MODELS[name]()).predictor
+    bits = bits_by_stream(trees)
+    assert {"topology", "feature", "rank", "leaf"} <= set(bits)
+    assert 0 <= len(encode_forest(trees)) - sum(bits.values()) / 8 < 100
 
 
 def test_decoding_takes_the_memory_that_it_declares():
