@@ -3,9 +3,9 @@
 Usage: python benchmarks/start.py [--repeats N] [--nodes N]
 
 Every program runs in a process of its own, all of them in turn, `--repeats` times, after one round
-that is not counted; the model is still held when memory is read. Ratios are those of medians to the median of NumPy alone. `--nodes` is the
+that is not counted. Ratios are those of medians to the median of NumPy alone. `--nodes` is the
 size of the large forest, about. *private* is memory that a process does not share with others,
-beyond that of NumPy alone.
+beyond that of NumPy alone; the model is still held when it is read.
 """
 
 from __future__ import annotations
