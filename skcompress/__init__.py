@@ -26,7 +26,8 @@ if TYPE_CHECKING:
         SkcompressError,
         UnsupportedEstimatorError,
     )
-    from .format import dump, dumps, load, loads
+    from .format import dump, dumps, load, loads, verify_signature
+    from .format._keys import Ed25519PrivateKey, Ed25519PublicKey, HmacKey, generate_key
     from .ir import Ledger, SizeReport, Sizes
     from .reports import show_versions, size_report
     from .runtime import CompactModel
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "BudgetError": "exceptions",
     "CompactModel": "runtime",
+    "Ed25519PrivateKey": "format._keys",
+    "Ed25519PublicKey": "format._keys",
+    "HmacKey": "format._keys",
     "InvalidModelError": "exceptions",
     "Ledger": "ir",
     "MLPReducer": "estimators",
@@ -50,6 +54,7 @@ _HOMES = {
     "compress": "estimators",
     "dump": "format",
     "dumps": "format",
+    "generate_key": "format._keys",
     "load": "format",
     "loads": "format",
     "show_versions": "reports",
@@ -57,11 +62,15 @@ _HOMES = {
     "size_scorer": "search",
     "smallest_within": "search",
     "to_sklearn": "estimators",
+    "verify_signature": "format",
 }
 
 __all__ = [
     "BudgetError",
     "CompactModel",
+    "Ed25519PrivateKey",
+    "Ed25519PublicKey",
+    "HmacKey",
     "InvalidModelError",
     "Ledger",
     "MLPReducer",
@@ -77,6 +86,7 @@ __all__ = [
     "compress",
     "dump",
     "dumps",
+    "generate_key",
     "load",
     "loads",
     "show_versions",
@@ -84,6 +94,7 @@ __all__ = [
     "size_scorer",
     "smallest_within",
     "to_sklearn",
+    "verify_signature",
 ]
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import struct
-import zlib
 from typing import Any
 
 from ..exceptions import SkcFormatError
 from ._header import MAX_HEADER, pack_header, unpack_header
+from ._trailer import CHECKSUM_ONLY, TRAILER_BYTES, body_end, seal
 
 __all__ = ["MAGIC", "VERSION", "body_start", "pack", "unpack"]
 
@@ -21,11 +21,6 @@ _READABLE = (1, VERSION)
 
 _HEAD = struct.Struct("<8sBII")
 """Magic, version, bytes of the header as stored, bytes of its JSON."""
-
-_TRAILER = struct.Struct("<IB")
-"""CRC-32 of all bytes before it, kind of trailer. The last byte of a file tells its trailer."""
-
-_CHECKSUM_ONLY = 0
 
 # JSON becomes Python objects of up to some 30 times its size.
 _MEMORY_PER_HEADER_BYTE = 32
@@ -44,8 +39,7 @@ def pack(header: dict[str, Any], streams: list[bytes], alignment: int = 1) -> by
     for stream in streams:
         pieces += [bytes(-end % alignment), stream]
         end += -end % alignment + len(stream)
-    body = b"".join(pieces)
-    return body + _TRAILER.pack(zlib.crc32(body), _CHECKSUM_ONLY)
+    return seal(b"".join(pieces))
 
 
 def body_start(data: bytes | memoryview) -> int:
@@ -55,9 +49,8 @@ def body_start(data: bytes | memoryview) -> int:
 
 def unpack(data: bytes | memoryview, max_memory: int) -> tuple[dict[str, Any], memoryview]:
     """The header and the bytes of all streams; nothing is parsed before the checksum is right."""
-    _check_frame(data)
+    end = _check_frame(data)
     _, _, stored, length = _HEAD.unpack_from(data)
-    end = len(data) - _TRAILER.size
     if stored > end - _HEAD.size:
         raise SkcFormatError("The header ends beyond the end of the file.")
     limit = min(MAX_HEADER, max_memory // _MEMORY_PER_HEADER_BYTE)
@@ -70,7 +63,8 @@ def unpack(data: bytes | memoryview, max_memory: int) -> tuple[dict[str, Any], m
     return unpack_header(data[_HEAD.size : start], length), memoryview(data)[start:end]
 
 
-def _check_frame(data: bytes | memoryview) -> None:
+def _check_frame(data: bytes | memoryview) -> int:
+    """Where the trailer begins."""
     if data[: len(MAGIC)] != MAGIC:
         if data[1:4] == MAGIC[1:4]:
             raise SkcFormatError(
@@ -78,7 +72,7 @@ def _check_frame(data: bytes | memoryview) -> None:
                 "Transfer it as binary."
             )
         raise SkcFormatError("This is not an skcompress file: it does not begin as one.")
-    if len(data) < _HEAD.size + _TRAILER.size:
+    if len(data) < _HEAD.size + TRAILER_BYTES[CHECKSUM_ONLY]:
         raise SkcFormatError(f"The file is cut off after {len(data)} bytes.")
     version = data[len(MAGIC)]
     if version not in _READABLE:
@@ -86,8 +80,6 @@ def _check_frame(data: bytes | memoryview) -> None:
             f"The file is of version {version}; this release reads versions up to {VERSION}. "
             "Update skcompress."
         )
-    checksum, kind = _TRAILER.unpack_from(data, len(data) - _TRAILER.size)
-    if kind != _CHECKSUM_ONLY:
-        raise SkcFormatError(f"The file is cut off or damaged: its trailer is of kind {kind}.")
-    if zlib.crc32(memoryview(data)[: -_TRAILER.size]) != checksum:
-        raise SkcFormatError("The file is damaged: its checksum does not match.")
+    if version == 1 and data[-1] in TRAILER_BYTES and data[-1] != CHECKSUM_ONLY:
+        raise SkcFormatError("Files of version 1 are not signed; this one claims to be.")
+    return body_end(data)

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import io
-import mmap as memory_map
 import os
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..exceptions import SkcFormatError
 from ..runtime import CompactModel
 from ._model import decode_model, encode_model
+from ._read import contents, limit_of, map_file
+from ._trailer import check_signature, sign
+from ._verify import trusted
 
-__all__ = ["DEFAULT_MAX_MEMORY", "dump", "dumps", "load", "loads"]
+if TYPE_CHECKING:
+    from ._keys import SigningKey, TrustedKey
+    from ._read import Target
+    from ._verify import TrustedKeys
 
-DEFAULT_MAX_MEMORY = 2 * 2**30
-"""Bytes of memory that reading a file may take, unless `max_memory` says otherwise."""
-
-_PIECE = 2**20
+__all__ = ["dump", "dumps", "load", "loads"]
 
 Layout = Literal["coded", "mapped"]
 
-Target = str | os.PathLike[str] | BinaryIO
 
-
-def dumps(model: CompactModel, *, layout: Layout = "coded") -> bytes:
+def dumps(model: CompactModel, *, layout: Layout = "coded", key: SigningKey | None = None) -> bytes:
     """Write a compact model to bytes.
 
     The same model gives the same bytes with the same versions of NumPy, zlib and liblzma.
@@ -37,6 +36,8 @@ def dumps(model: CompactModel, *, layout: Layout = "coded") -> bytes:
         "coded" gives the smallest file. "mapped" stores arrays as they are in memory, for
         ``load(path, mmap=True)``: a larger file, which processes share and which needs no
         decoding.
+    key : Ed25519PrivateKey, HmacKey or None
+        Signs the file, with the algorithm that it is a key of. None: no signature.
 
     Returns
     -------
@@ -46,7 +47,7 @@ def dumps(model: CompactModel, *, layout: Layout = "coded") -> bytes:
     Raises
     ------
     TypeError
-        If `model` is not a compact model.
+        If `model` is not a compact model, or `key` not a key that signs.
     ValueError
         If `layout` is neither of the two.
 
@@ -75,10 +76,21 @@ def dumps(model: CompactModel, *, layout: Layout = "coded") -> bytes:
         )
     if layout not in ("coded", "mapped"):
         raise ValueError(f"layout must be 'coded' or 'mapped'; got {layout!r}.")
-    return encode_model(model.ir, mapped=layout == "mapped")
+    if key is not None:
+        from ._keys import as_signing_key
+
+        key = as_signing_key(key)
+    data = encode_model(model.ir, mapped=layout == "mapped")
+    return data if key is None else sign(data, key)
 
 
-def dump(model: CompactModel, path: Target, *, layout: Layout = "coded") -> None:
+def dump(
+    model: CompactModel,
+    path: Target,
+    *,
+    layout: Layout = "coded",
+    key: SigningKey | None = None,
+) -> None:
     """Write a compact model to a file.
 
     A file of that name is replaced in one step, so that a reader finds the old model or the new
@@ -94,11 +106,13 @@ def dump(model: CompactModel, path: Target, *, layout: Layout = "coded") -> None
         "coded" gives the smallest file. "mapped" stores arrays as they are in memory, for
         ``load(path, mmap=True)``: a larger file, which processes share and which needs no
         decoding.
+    key : Ed25519PrivateKey, HmacKey or None
+        Signs the file, with the algorithm that it is a key of. None: no signature.
 
     Raises
     ------
     TypeError
-        If `model` is not a compact model.
+        If `model` is not a compact model, or `key` not a key that signs.
     ValueError
         If `layout` is neither of the two.
 
@@ -124,14 +138,19 @@ def dump(model: CompactModel, path: Target, *, layout: Layout = "coded") -> None
     # Reading does without pathlib, which takes a while to import.
     from ._write import write_file
 
-    data = dumps(model, layout=layout)
+    data = dumps(model, layout=layout, key=key)
     if hasattr(path, "write"):
         path.write(data)
     else:
         write_file(os.fspath(path), data)
 
 
-def loads(data: bytes | bytearray | memoryview, *, max_memory: int | None = None) -> CompactModel:
+def loads(
+    data: bytes | bytearray | memoryview,
+    *,
+    max_memory: int | None = None,
+    trusted_keys: TrustedKeys | None = None,
+) -> CompactModel:
     """Read a compact model from bytes.
 
     Nothing in the data is executed or imported, and all of it is checked, so it may come from a
@@ -144,6 +163,9 @@ def loads(data: bytes | bytearray | memoryview, *, max_memory: int | None = None
     max_memory : int or None
         Bytes of memory that reading may take; data that declares more is refused before anything
         is allocated. None: 2 GiB.
+    trusted_keys : Ed25519PublicKey, HmacKey, sequence of them, or None
+        One of these keys must have signed the file, which is checked before anything in it is
+        parsed. None: signatures are not checked, so that a signed file is read like any other.
 
     Returns
     -------
@@ -154,6 +176,9 @@ def loads(data: bytes | bytearray | memoryview, *, max_memory: int | None = None
     ------
     SkcFormatError
         If the data is damaged, unsound, too large, or of a version that is not known here.
+    SignatureError
+        If `trusted_keys` are given and the file is unsigned, signed with another key, or was
+        changed since.
 
     See Also
     --------
@@ -169,12 +194,19 @@ def loads(data: bytes | bytearray | memoryview, *, max_memory: int | None = None
     ...     print(error)
     This is not an skcompress file: it does not begin as one.
     """
-    limit = _limit(max_memory)
+    limit = limit_of(max_memory)
+    keys = trusted(trusted_keys)
     content = data if isinstance(data, bytes) else bytes(memoryview(data))
-    return _model(content, limit)
+    return _model(content, limit, keys)
 
 
-def load(path: Target, *, max_memory: int | None = None, mmap: bool = False) -> CompactModel:
+def load(
+    path: Target,
+    *,
+    max_memory: int | None = None,
+    mmap: bool = False,
+    trusted_keys: TrustedKeys | None = None,
+) -> CompactModel:
     """Read a compact model from a file.
 
     Nothing in the file is executed or imported, and all of it is checked, so it may come from a
@@ -192,6 +224,9 @@ def load(path: Target, *, max_memory: int | None = None, mmap: bool = False) -> 
         arrays then take memory once for all processes that do so. Only for files that nobody else
         can write to: a file that is changed or cut off in place while it is mapped changes the
         model, or ends the process. `dump` replaces files instead, which is safe.
+    trusted_keys : Ed25519PublicKey, HmacKey, sequence of them, or None
+        One of these keys must have signed the file, which is checked before anything in it is
+        parsed. None: signatures are not checked, so that a signed file is read like any other.
 
     Returns
     -------
@@ -203,6 +238,9 @@ def load(path: Target, *, max_memory: int | None = None, mmap: bool = False) -> 
     SkcFormatError
         If the file is damaged, unsound, too large, of a version that is not known here, or cannot
         be mapped.
+    SignatureError
+        If `trusted_keys` are given and the file is unsigned, signed with another key, or was
+        changed since.
     TypeError
         If an open file is to be mapped.
 
@@ -233,51 +271,24 @@ def load(path: Target, *, max_memory: int | None = None, mmap: bool = False) -> 
     ...     skc.load(path, mmap=True)
     CompactModel(Ridge, 10 features)
     """
-    limit = _limit(max_memory)
+    limit = limit_of(max_memory)
+    keys = trusted(trusted_keys)
     if mmap:
-        return _model(_map(path), limit, views=True)
-    if hasattr(path, "read"):
-        data = _read(path, limit)
-    else:
-        with io.FileIO(os.fspath(path)) as file:
-            data = _read(file, limit)
-    return loads(data, max_memory=limit)
+        return _model(map_file(path), limit, keys, views=True)
+    return _model(contents(path, limit), limit, keys)
 
 
-def _model(data: bytes | memoryview, limit: int, *, views: bool = False) -> CompactModel:
+def _model(
+    data: bytes | memoryview,
+    limit: int,
+    keys: tuple[TrustedKey, ...] | None,
+    *,
+    views: bool = False,
+) -> CompactModel:
+    if keys is not None:
+        check_signature(data, keys)
     model = decode_model(data, limit, views=views)
     try:
         return CompactModel(model)
     except (LookupError, TypeError, ValueError) as error:
         raise SkcFormatError(f"The file holds a model that cannot be served: {error}") from error
-
-
-def _limit(max_memory: Any) -> int:
-    if max_memory is None:
-        return DEFAULT_MAX_MEMORY
-    if type(max_memory) is not int or max_memory < 0:
-        raise ValueError(f"max_memory must be a number of bytes or None; got {max_memory!r}.")
-    return max_memory
-
-
-def _read(file: Any, limit: int) -> bytes:
-    """All of a file, piece by piece, since a buffered file sets aside all that it is asked for."""
-    pieces = []
-    length = 0
-    while piece := file.read(_PIECE):
-        pieces.append(piece)
-        length += len(piece)
-        if length > limit:
-            raise SkcFormatError(f"The file is longer than max_memory, {limit} bytes.")
-    return b"".join(pieces)
-
-
-def _map(path: Target) -> memoryview:
-    """A read-only view of a file."""
-    if hasattr(path, "read"):
-        raise TypeError("mmap=True needs the path of a file, not an open file.")
-    with io.FileIO(os.fspath(path)) as file:
-        if not os.fstat(file.fileno()).st_size:
-            return memoryview(b"")
-        # The map outlives the descriptor, and lasts as long as any array that looks into it.
-        return memoryview(memory_map.mmap(file.fileno(), 0, access=memory_map.ACCESS_READ))

@@ -10,7 +10,15 @@ from ..runtime import kernels_available
 
 __all__ = ["show_versions"]
 
-_DISTRIBUTIONS = ("skcompress", "scikit-learn", "numpy", "scipy", "joblib", "matplotlib")
+_DISTRIBUTIONS = (
+    "skcompress",
+    "scikit-learn",
+    "numpy",
+    "scipy",
+    "joblib",
+    "matplotlib",
+    "cryptography",
+)
 
 
 def show_versions() -> None:

@@ -20,7 +20,8 @@ def read(data):
     magic, version, stored, length = struct.unpack_from("<8sBII", data)
     assert magic == bytes.fromhex("89534B430D0A1A0A")
     assert version in (1, 2)
-    assert struct.unpack("<IB", data[-5:]) == (zlib.crc32(data[:-5]), 0)
+    end = len(data) - {0: 5, 1: 77, 2: 45}[data[-1]]
+    assert struct.unpack_from("<I", data, end) == (zlib.crc32(data[:end]),)
     inflate = zlib.decompressobj(-15, zdict=DICTIONARY.read_bytes())
     text = inflate.decompress(data[17 : 17 + stored])
     assert len(text) == length
@@ -32,7 +33,7 @@ def read(data):
         content = data[place : place + count]
         streams.append(unpack(content, entry[1]) if isinstance(entry, list) else content)
         place += count
-    assert place == len(data) - 5
+    assert place == end
     arrays = Arrays(streams)
     found = dict(arrays.of(header["m"], "model"))
     assert not any(arrays.streams)
