@@ -80,7 +80,11 @@ def dumps(model: CompactModel, *, layout: Layout = "coded", key: SigningKey | No
         from ._keys import as_signing_key
 
         key = as_signing_key(key)
-    data = encode_model(model.ir, mapped=layout == "mapped")
+    # Reading does without it, unless there are trees.
+    from ..runtime.trees import lay_out
+
+    mapped = layout == "mapped"
+    data = encode_model(lay_out(model.ir, packed=mapped), mapped=mapped)
     return data if key is None else sign(data, key)
 
 

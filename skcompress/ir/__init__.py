@@ -37,6 +37,7 @@ from .kernel import KernelExpansion
 from .linear import LinearMap
 from .model import Chain, InputSpec, Model
 from .network import DenseNetwork, Layer
+from .packed import PackedTrees
 from .prototypes import Prototypes
 from .text import TextVectorize
 from .transforms import Impute, Normalize, Project, Rescale, Transform
@@ -73,6 +74,7 @@ __all__ = [
     "Numbers",
     "OneVsOne",
     "Outlier",
+    "PackedTrees",
     "Project",
     "Prototypes",
     "Rescale",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from typing import Any, Self
 
 import numpy as np
 
 from ._node import Node, register, require
 from .arrays import Array, check_finite, shape_of
+from .packed import PackedTrees, check_packed
 
 __all__ = ["CategorySplits", "TreeEnsemble", "TreeNotes"]
 
@@ -124,6 +126,9 @@ class TreeEnsemble(Node):
         Splits on categories.
     notes : TreeNotes or None
         What training left behind.
+    packed : PackedTrees or None
+        The same trees as they are laid out for walking: a mapped file holds them, so that no
+        process need lay them out.
     """
 
     internal: np.ndarray
@@ -140,6 +145,7 @@ class TreeEnsemble(Node):
     float32_inputs: bool = True
     categories: CategorySplits | None = None
     notes: TreeNotes | None = None
+    packed: PackedTrees | None = None
 
     def check(self) -> None:
         require(
@@ -200,6 +206,12 @@ class TreeEnsemble(Node):
                 and self.notes.values.shape == (n_internal, shape_of(self.values)[1]),
                 "tree notes do not match the trees.",
             )
+        if self.packed is not None:
+            check_packed(self, self.packed)
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed, checked anew; the packed form is not kept."""
+        return super().replace(**{"packed": None, **changes})
 
     def _check_leaves(self, n_leaves: int) -> None:
         check_finite("leaf values", self.values)

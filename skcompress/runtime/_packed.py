@@ -7,7 +7,8 @@ import math
 
 import numpy as np
 
-from ..ir import TreeEnsemble, decode
+from ..ir import PackedTrees, TreeEnsemble, decode
+from ..ir.packed import comparable
 
 __all__ = ["LEFT", "RIGHT", "PackedTrees", "pack"]
 
@@ -19,86 +20,6 @@ _WORDS = {2: np.uint16, 4: np.uint32}
 _LARGE = 65536
 _TABLE_BYTES = 1.5
 """From `_LARGE` nodes on, a table of ranks may take so many bytes a node."""
-
-
-@dataclasses.dataclass(frozen=True)
-class PackedTrees:
-    """Trees as plain arrays, ready to be walked.
-
-    A *column* is a feature together with the side that its missing values take, so that splits
-    need not tell. Ranked trees compare *ranks*: where a value stands among all thresholds that
-    the trees compare its feature with. The others compare the values with the thresholds.
-
-    A node is an unsigned integer. A split holds, from the lowest bit on, its column
-    (`column_bits`), half the way from its pair of siblings to its children (`step_bits`), and in
-    ranked trees the rank of its threshold or the number of its category set. A leaf holds zeros
-    (`column_bits`), then its leaf row; the highest bit marks it.
-
-    Siblings stand side by side at an even place and the next odd one, a root alone at an odd
-    place. So the split number k, counted over all trees, has its children at ``2 (k + t + 1)``
-    and next to it, where t is the number of its tree.
-
-    Attributes
-    ----------
-    nodes : ndarray of uint16 or uint32, of shape (n_nodes + n_trees,), or of uint8
-        The nodes; bytes, lowest first, where 32 bits are not enough, with room for a read of
-        eight at the last.
-    roots : ndarray of int64, of shape (n_trees,)
-        Place of each root.
-    node_bytes, column_bits, step_bits : int
-        The layout of a node.
-    ranked : bool
-        Whether ranks are compared.
-    table : ndarray of float32 or float64, not empty
-        Thresholds in the dtype in which inputs are compared. Ranked: the distinct ones in rising
-        order, feature after feature. Else those of all splits, one after the other.
-    feature : ndarray of int32, of shape (n_columns,)
-        Feature of each column.
-    missing_left : ndarray of bool, of shape (n_columns,)
-        Whether missing values go left.
-    start, stop : ndarray of int64, of shape (n_numeric,)
-        Where the thresholds of a column begin and end in `table`; not used unless ranked. Columns
-        on categories follow the numeric ones; there is at least one numeric column.
-    left : ndarray of uint32, of shape (n_sets, 8)
-        Category sets that go left.
-    known : ndarray of uint32, of shape (n_columns - n_numeric, 8)
-        Categories seen in training by each column on categories.
-    n_features : int
-        Number of input columns.
-    """
-
-    nodes: np.ndarray
-    roots: np.ndarray
-    node_bytes: int
-    column_bits: int
-    step_bits: int
-    ranked: bool
-    table: np.ndarray
-    feature: np.ndarray
-    missing_left: np.ndarray
-    start: np.ndarray
-    stop: np.ndarray
-    left: np.ndarray
-    known: np.ndarray
-    n_features: int
-
-    @property
-    def n_nodes(self) -> int:
-        """Number of nodes, leaves included."""
-        n_bytes = self.nodes.nbytes - (8 if self.nodes.itemsize == 1 else 0)
-        return n_bytes // self.node_bytes - self.roots.size
-
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        """All arrays; some may belong to the trees."""
-        return tuple(value for value in vars(self).values() if isinstance(value, np.ndarray))
-
-    def word(self, place: np.ndarray) -> np.ndarray:
-        """The nodes at some places, as uint64."""
-        if self.nodes.itemsize > 1:
-            return self.nodes[place].astype(np.uint64)
-        at = place[..., None] * self.node_bytes + np.arange(self.node_bytes)
-        shifts = 8 * np.arange(self.node_bytes, dtype=np.uint64)
-        return (self.nodes[at].astype(np.uint64) << shifts).sum(axis=-1, dtype=np.uint64)
 
 
 def pack(
@@ -156,8 +77,11 @@ def pack(
     node |= value.astype(np.uint64) << shift[1]
     words[place[splits]] = node
     words[place[~trees.internal]] = rows.astype(np.uint64) << shift[0] | np.uint64(1) << shift[2]
+    nodes = words if node_bytes in _WORDS else _cut(words, node_bytes)
+    # Read-only, so that it is not copied once more.
+    nodes.flags.writeable = False
     return PackedTrees(
-        nodes=words if node_bytes in _WORDS else _cut(words, node_bytes),
+        nodes=nodes,
         roots=place[trees.offsets[:-1]],
         node_bytes=node_bytes,
         column_bits=column_bits,
@@ -172,17 +96,6 @@ def pack(
         known=columns.known,
         n_features=trees.n_features,
     )
-
-
-def comparable(threshold: np.ndarray, float32_inputs: bool) -> np.ndarray:
-    """Thresholds in the dtype of the inputs; no input of that dtype changes sides."""
-    if not float32_inputs:
-        return threshold.astype(np.float64, copy=False)
-    if threshold.dtype == np.float32:
-        return threshold
-    with np.errstate(over="ignore"):
-        single = threshold.astype(np.float32)
-    return np.where(single > threshold, np.nextafter(single, np.float32(-np.inf)), single)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from ..ir import Node, TreeEnsemble, decode
+from ..ir import Model, Node, TreeEnsemble, decode
 from ._packed import LEFT, RIGHT, PackedTrees, pack
 from ._registry import Evaluate, evaluates, keeps
 from ._rows import Rows, as_dense, blocks
@@ -18,6 +18,7 @@ except ImportError:  # built without a compiler: the NumPy reference gives the s
 
 __all__ = [
     "kernels_available",
+    "lay_out",
     "leaf_rows",
     "leaf_rows_numpy",
     "pack",
@@ -215,7 +216,16 @@ def prepare(trees: TreeEnsemble) -> Prepared:
     elif int(np.count_nonzero(values, axis=1).max()) <= 1:
         by_leaf = (values != 0).argmax(axis=1).astype(np.int32)
         values = values[np.arange(by_leaf.size), by_leaf][:, None]
-    return Prepared(pack(trees), values, by_tree, by_leaf, base)
+    packed = pack(trees) if trees.packed is None else trees.packed
+    return Prepared(packed, values, by_tree, by_leaf, base)
+
+
+def lay_out(model: Model, *, packed: bool) -> Model:
+    """The model with its trees as they are walked, where it has some, or without that form."""
+    trees = model.predictor
+    if not isinstance(trees, TreeEnsemble) or (trees.packed is not None) == packed:
+        return model
+    return model.with_predictor(trees.replace(packed=pack(trees) if packed else None))
 
 
 @keeps(TreeEnsemble)
@@ -224,7 +234,8 @@ def kept_arrays(trees: Node) -> tuple[np.ndarray, ...]:
     assert isinstance(trees, TreeEnsemble)
     prepared = prepare(trees)
     sums = (prepared.values, prepared.by_tree, prepared.by_leaf, prepared.base)
-    return (*prepared.packed.arrays(), *(array for array in sums if array is not None))
+    packed = (array for _, array in prepared.packed.arrays())
+    return (*packed, *(array for array in sums if array is not None))
 
 
 @evaluates(TreeEnsemble)
