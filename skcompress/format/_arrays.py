@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..exceptions import InvalidModelError, SkcFormatError
 from ._choose import Draft, choose, plain
-from ._codecs import CODECS, Make, Part, Spec
+from ._codecs import CODECS, Later, Make, Part, Spec
 from ._streams import compress, decompress, split_body
 
 __all__ = ["ArrayReader", "ArrayWriter"]
@@ -26,6 +26,9 @@ _DTYPES = {
     for name in ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
 }
 _TEXT = re.compile(r"U(0|[1-9][0-9]{0,9})")
+
+_WORTH_SHARING = 64
+"""Bytes of an array above which a reference to an equal one is shorter."""
 
 _MAX_DIMENSIONS = 8
 _DEFAULT = ["raw", 0]
@@ -43,18 +46,25 @@ class ArrayWriter:
     ----------
     mapped : bool
         Store each array as it is in memory, in a stream of its own.
+    scalers : sequence of tuples of ndarray or None
+        Steps of scalers, of which an array's columns may be results.
     """
 
-    def __init__(self, *, mapped: bool = False) -> None:
+    def __init__(
+        self, *, mapped: bool = False, scalers: Sequence[tuple[np.ndarray | None, ...]] = ()
+    ) -> None:
         self.mapped = mapped
+        self._scalers = scalers
         self._streams: list[list[bytes]] = [[]]
         self._dense: set[int] = set()
+        self._leaves: dict[Any, int] = {}
+        self._count = 0
 
     def add(self, array: np.ndarray) -> list[Any]:
         """Encode an array as suits it best, or as it is in memory."""
         if array.dtype.kind != "U" and array.dtype.str[1:] not in _DTYPES:
             raise InvalidModelError(f"An array of dtype {array.dtype} has no place in a file.")
-        return self.place(plain(array) if self.mapped else choose(array))
+        return self.place(plain(array) if self.mapped else choose(array, scalers=self._scalers))
 
     def finish(self) -> tuple[list[Any], list[bytes]]:
         """The header's entry for each stream, and the streams as stored."""
@@ -69,16 +79,29 @@ class ArrayWriter:
 
     def place(self, draft: Draft) -> list[Any]:
         """The description of an encoded array, whose bytes are kept."""
-        arguments: list[Any] = []
+        array = draft.array
+        spec = [array.dtype.str[1:], list(array.shape)]
+        content = (
+            (spec[0], array.shape, array.tobytes()) if draft.is_leaf and not self.mapped else None
+        )
+        if content in self._leaves and array.nbytes > _WORTH_SHARING:
+            self._count += 1
+            return [*spec, "same", self._leaves[content]]
+        how: list[Any] = [draft.codec]
         for argument in draft.arguments:
             if isinstance(argument, Part):
-                arguments.append(self.stream(argument))
+                how.append(self.stream(argument))
             elif isinstance(argument, Draft):
-                arguments.append(self.place(argument))
+                how.append(self.place(argument))
+            elif isinstance(argument, Later):
+                made = argument.make()
+                how += [self.stream(a) if isinstance(a, Part) else a for a in made]
             else:
-                arguments.append(argument)
-        how = [draft.codec, *arguments]
-        return [draft.spec.dtype.str[1:], list(draft.spec.shape), *([] if how == _DEFAULT else how)]
+                how.append(argument)
+        if content is not None:
+            self._leaves.setdefault(content, self._count)
+        self._count += 1
+        return spec if how == _DEFAULT else [*spec, *how]
 
     def stream(self, part: Part) -> int:
         """The number of the stream that takes some bytes."""
@@ -130,6 +153,7 @@ class ArrayReader:
         self._stored, self._lengths = split_body(body, entries, start, alignment)
         self._taken = [0] * len(self._lengths)
         self._streams: list[memoryview] = []
+        self._arrays: list[tuple[Spec, Make] | None] = []
         # Twice, since the decoder joins the pieces that it gives.
         self.charge(0 if views else 2 * sum(self._lengths))
 
@@ -146,9 +170,19 @@ class ArrayReader:
             )
         self.charge(0 if self.views and name == "raw" else spec.nbytes)
         self.prove(spec.size, spec.dtype.kind)
-        return spec, found.read(spec, arguments, self)
+        make = found.read(spec, arguments, self)
+        self._arrays.append((spec, make) if found.inner == () and name != "same" else None)
+        return spec, make
 
     array = add
+
+    def earlier(self, place: Any) -> tuple[Spec, Make]:
+        """An array described before, of which no other array is part."""
+        known = type(place) is int and 0 <= place < len(self._arrays)
+        found = self._arrays[place] if known else None
+        if found is None:
+            raise SkcFormatError(f"There is no array {str(place)[:40]} to refer to.")
+        return found
 
     def bytes(self, stream: Any, length: int) -> Callable[[], memoryview]:
         """Declare that the next `length` bytes of a stream are an array's."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ._codecs import CODECS, Part, Spec
+from ._codecs import CODECS, Argument, Later, Part
+from ._scaled import scaled_arguments
 from ._streams import estimate
 
 __all__ = ["Draft", "choose", "plain"]
@@ -19,22 +20,67 @@ _OVERHEAD = 6
 """Bytes that a codec's name and arguments take in the header, about."""
 
 
+_LARGE = 256 * 1024
+"""Bytes above which codecs must first do well on a sample."""
+
+_SAMPLE = 128 * 1024
+_PIECES = 32
+_FINALISTS = 2
+
+
 @dataclasses.dataclass(frozen=True)
 class Draft:
     """An encoded array whose bytes are not in streams yet."""
 
-    spec: Spec
+    array: np.ndarray
     codec: str
-    arguments: tuple[int | Part | Draft, ...]
+    arguments: tuple[int | Part | Later | Draft, ...]
     cost: float
 
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no other array is part of it."""
+        return not any(isinstance(argument, Draft) for argument in self.arguments)
 
-def choose(array: np.ndarray, codecs: Iterable[str] = tuple(CODECS)) -> Draft:
+
+Scalers = Sequence[tuple[np.ndarray | None, ...]]
+
+
+def choose(
+    array: np.ndarray, codecs: Iterable[str] = tuple(CODECS), scalers: Scalers = ()
+) -> Draft:
     """The encoding of an array that is estimated to be the smallest."""
     if array.nbytes <= _TINY and array.dtype.kind != "U":
         return _draft("raw", array)
-    drafts = [_draft(name, array) for name in codecs if CODECS[name].suits(array)]
-    return min(drafts, key=lambda draft: draft.cost)
+    names = [name for name in codecs if CODECS[name].suits(array)]
+    if array.nbytes > _LARGE and len(names) > _FINALISTS:
+        sample = _sample(array)
+        # Ties go to what was named first, so that the choice is the same everywhere.
+        names = sorted(names, key=lambda name: _draft(name, sample).cost)[:_FINALISTS]
+    drafts: list[Draft | None] = [_draft(name, array) for name in names]
+    if array.ndim == 2 and array.dtype == np.float64 and array.size:
+        drafts += [_behind(array, steps) for steps in scalers]
+    return min(filter(None, drafts), key=lambda draft: draft.cost)
+
+
+def _sample(array: np.ndarray) -> np.ndarray:
+    """Some of the longer axis of a matrix, or pieces of a vector."""
+    if array.ndim > 1:
+        flat = array.reshape(array.shape[0], -1)
+        axis = int(flat.shape[1] > flat.shape[0])
+        stride = min(array.nbytes // _SAMPLE, max(flat.shape[axis] // _PIECES, 1))
+        return np.ascontiguousarray(flat[:, ::stride] if axis else flat[::stride])
+    piece = _SAMPLE // (_PIECES * array.itemsize)
+    starts = np.linspace(0, array.size - piece, _PIECES).astype(np.int64)
+    return np.concatenate([array[start : start + piece] for start in starts])
+
+
+def _behind(array: np.ndarray, steps: tuple[np.ndarray | None, ...]) -> Draft | None:
+    """An array whose columns are results of a scaler, if they are."""
+    if any(step is not None and step.shape != array.shape[1:] for step in steps):
+        return None
+    arguments = scaled_arguments(array, steps)
+    return None if arguments is None else _of("scaled", array, arguments)
 
 
 def plain(array: np.ndarray) -> Draft:
@@ -45,19 +91,26 @@ def plain(array: np.ndarray) -> Draft:
         _draft("raw", argument) if isinstance(argument, np.ndarray) else argument
         for argument in CODECS["text"].write(array)
     )
-    return Draft(Spec.of(array), "text", arguments, 0.0)
+    return Draft(array, "text", arguments, 0.0)
 
 
 def _draft(name: str, array: np.ndarray) -> Draft:
-    inner = iter(CODECS[name].inner)
+    return _of(name, array, CODECS[name].write(array))
+
+
+def _of(name: str, array: np.ndarray, told: tuple[Argument, ...]) -> Draft:
     cost = 0.0 if name == "raw" else float(_OVERHEAD)
-    arguments: list[int | Part | Draft] = []
-    for argument in CODECS[name].write(array):
+    arguments: list[int | Part | Later | Draft] = []
+    inner = iter(CODECS[name].inner)
+    for argument in told:
         if isinstance(argument, np.ndarray):
             chosen = choose(argument, next(inner))
             cost += chosen.cost
             arguments.append(chosen)
         else:
-            cost += estimate(argument.data) if isinstance(argument, Part) else 0.0
+            if isinstance(argument, Later):
+                cost += argument.cost
+            elif isinstance(argument, Part):
+                cost += len(argument.data) if argument.dense else estimate(argument.data)
             arguments.append(argument)
-    return Draft(Spec.of(array), name, tuple(arguments), cost)
+    return Draft(array, name, tuple(arguments), cost)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..exceptions import InvalidModelError, SkcFormatError
-from ..ir import TAGS, Model, Node
+from ..ir import TAGS, Model, Node, Rescale
 from ._arrays import ArrayReader, ArrayWriter
 from ._codecs import Part
 from ._container import body_start, unpack
@@ -38,13 +38,22 @@ Build = Callable[[], Any]
 
 def encode_model(model: Model, *, mapped: bool = False) -> bytes:
     """The bytes of a file that holds the model."""
-    writer = ArrayWriter(mapped=mapped)
+    writer = ArrayWriter(mapped=mapped, scalers=_scalers(model))
     tree = _write(model, _ROOT, writer, "model")
     entries, streams = writer.finish()
     header = {"m": tree, "s": entries}
     if not mapped:
         return pack_file(header, streams)
     return pack_file({"a": ALIGNMENT, **header}, streams, ALIGNMENT)
+
+
+def _scalers(model: Model) -> list[tuple[np.ndarray | None, ...]]:
+    """The steps of the chain's scalers, behind which rows may be whole numbers."""
+    return [
+        (found.subtract, found.divide, found.multiply, found.add)
+        for found in model.chain.transforms
+        if isinstance(found, Rescale)
+    ]
 
 
 def decode_model(data: bytes | memoryview, max_memory: int, *, views: bool = False) -> Model:

@@ -58,14 +58,21 @@ class Stream:
         Ways to model them, of which one is used.
     largest : int
         Most symbols between two lessons, unless the counts are more.
+    lessons : int
+        A block is this fraction of the symbols seen before: more of them learn sooner.
     """
 
     def __init__(
-        self, name: str, *variants: tuple[int, int], largest: int = _LARGEST_BLOCK
+        self,
+        name: str,
+        *variants: tuple[int, int],
+        largest: int = _LARGEST_BLOCK,
+        lessons: int = 1,
     ) -> None:
         self.name = name
         self.variants = tuple(Variant(size, step) for size, step in variants)
         self.seen = 0
+        self._lessons = lessons
         # Counts are summed up anew after every block, which must not take longer than the block.
         self._largest = max([largest, *(v.size for v in self.variants if v.step)])
 
@@ -77,7 +84,7 @@ class Stream:
         """Slices of the symbols: as many at a time as were seen before, within limits."""
         start = 0
         while start < n_symbols:
-            size = min(max(self.seen, _SMALLEST_BLOCK), self._largest)
+            size = min(max(self.seen // self._lessons, _SMALLEST_BLOCK), self._largest)
             stop = min(start + size, n_symbols)
             self.seen += stop - start
             yield slice(start, stop)

@@ -35,9 +35,9 @@ _MOST_LANES = 256
 _NO_COUNTS = np.zeros(0, np.int32)
 
 
-def lanes_for(n_symbols: int) -> int:
+def lanes_for(n_symbols: int, n_bytes: int) -> int:
     """How many lanes are worth the eight bytes that each of them costs."""
-    return int(min(max(n_symbols // 1500, 1), _MOST_LANES))
+    return int(min(max(min(n_symbols // 1500, n_bytes // 1500), 1), _MOST_LANES))
 
 
 class Counts:
@@ -120,7 +120,8 @@ class Encoder:
 
     def finish(self) -> tuple[int, bytes]:
         """Number of lanes, and the bytes: final states, then words."""
-        n_lanes = lanes_for(self.n_symbols)
+        n_bits = sum(24.0 * size.size - np.log2(size).sum() for _, size in self._calls)
+        n_lanes = lanes_for(self.n_symbols, int(n_bits) // 8)
         state = np.full(n_lanes, _LOWEST)
         parts = [_put(state, start, size) for start, size in reversed(self._calls)]
         words = [state.astype("<u8").tobytes(), *(part.tobytes() for part in reversed(parts))]

@@ -1,4 +1,4 @@
-"""Version 1 read in plain Python, from docs/format.md alone: no NumPy, nothing of skcompress.
+"""Files read in plain Python, from docs/format.md alone: no NumPy, nothing of skcompress.
 
 It shows that the specification is sufficient, and that no file depends on this library. It is slow
 and trusts the file.
@@ -6,6 +6,7 @@ and trusts the file.
 
 import json
 import lzma
+import operator
 import struct
 import zlib
 from pathlib import Path
@@ -53,6 +54,7 @@ class Arrays:
 
     def __init__(self, streams):
         self.streams = list(streams)
+        self.seen = []
 
     def of(self, value, path):
         if isinstance(value, dict):
@@ -79,7 +81,12 @@ class Arrays:
         for count in shape:
             size *= count
         width = 4 * int(dtype[1:]) if dtype[0] == "U" else int(dtype[1:])
-        return getattr(self, codec)(dtype, shape, size, width, *(arguments or [0]))
+        found = getattr(self, codec)(dtype, shape, size, width, *(arguments or [0]))
+        self.seen.append(found)
+        return found
+
+    def same(self, dtype, shape, size, width, place):
+        return self.seen[place]
 
     def raw(self, dtype, shape, size, width, stream):
         content = self.take(stream, size * width)
@@ -119,6 +126,192 @@ class Arrays:
             result.append(content.ljust(width, b"\0"))
             place = end
         return result
+
+    def counts(self, dtype, shape, size, width, stream, length, n_counts):
+        content = self.take(stream, length)
+        if not size:
+            return []
+        (n_lanes, zeros, rotated, n_rows, n_models), place = varints(content, 5)
+        models = []
+        for _ in range(n_models):
+            (high, low, kind, n_symbols, step, n), place = varints(content, 6, place)
+            parents, place = varints(content, n, place)
+            (n,), place = varints(content, 1, place)
+            gaps, place = varints(content, n, place)
+            cuts = [sum(gaps[: k + 1]) for k in range(n)]
+            starts = [0, *cuts, n_symbols]
+            models.append((high << 32 | low, kind % 2, kind // 2, step, parents, starts))
+        coder, counts, classes, result = Coder(n_lanes, content[place:]), {}, [], []
+        used, n_columns, raw = 0, size // n_rows, Learned(2**16, 0, lessons=1)
+        for row in range(n_rows):
+            own = row if n_models > 1 else 0
+            low, is_log, bits, step, parents, starts = models[own]
+            kinds, n_kinds = [], len(starts) - 1
+            for start in range(0, n_columns, 2**16):
+                columns = range(start, min(start + 2**16, n_columns))
+                contexts, n_contexts = [0] * len(columns), 1
+                for parent in parents:
+                    n = len(models[max(row - parent, 0) if n_models > 1 else 0][5]) - 1
+                    n_contexts *= n
+                    for k, column in enumerate(columns):
+                        above = classes[row - parent][column] if parent <= row else 0
+                        contexts[k] = contexts[k] * n + above
+                if ("class", own) not in counts:
+                    counts["class", own] = Learned(n_kinds * n_contexts, step)
+                    counts["symbol", own] = Learned(starts[-1], step)
+                    used += n_kinds * n_contexts + starts[-1]
+                stretches = [(n_kinds * c, n_kinds * c + n_kinds) for c in contexts]
+                kind = coder.symbols(counts["class", own], stretches)
+                stretches = [(starts[k], starts[k + 1]) for k in kind]
+                symbols = coder.symbols(counts["symbol", own], stretches)
+                symbols = [s + starts[k] for s, k in zip(symbols, kind, strict=True)]
+                kinds += kind
+                left = [max((s >> bits) - 1, 0) if is_log else bits for s in symbols]
+                numbers = [
+                    s - (n << bits) if is_log else s for s, n in zip(symbols, left, strict=True)
+                ]
+                while any(left):
+                    which = [k for k, n in enumerate(left) if n]
+                    widths = [(left[k] - 1) % 16 + 1 for k in which]
+                    pieces = coder.symbols(raw, [(0, 2**n) for n in widths])
+                    for k, n, piece in zip(which, widths, pieces, strict=True):
+                        numbers[k] = numbers[k] << n | piece
+                        left[k] -= n
+                result += [number + low for number in numbers]
+            classes.append(kinds)
+        coder.finish()
+        assert used == n_counts
+        top = 8 * width - zeros - 1
+        if dtype[0] == "i":
+            result = [number ^ 1 << top for number in result]
+        elif rotated:
+            result = [number >> 1 | (number & 1) << top for number in result]
+        return [(number << zeros).to_bytes(width, "little") for number in result]
+
+    def escape(self, dtype, shape, size, width, table, codes, rest):
+        frequent, codes, rest = (self.elements(*inner) for inner in (table, codes, rest))
+        rest, result = iter(rest), []
+        for code in (code[0] for code in codes):
+            if code < len(frequent):
+                result.append(frequent[code])
+            else:
+                element = bytearray(next(rest))
+                element[-1] ^= 128 * (code - len(frequent))
+                result.append(bytes(element))
+        return result
+
+    def scaled(self, dtype, shape, size, width, digits, numbers, rest, *steps):
+        inner_dtype = numbers[0]
+        digits, numbers = self.elements(*digits), self.elements(*numbers)
+        rest = self.elements(*rest) if rest else []
+        steps = [self.elements(*step) if step else None for step in steps]
+        n_rows, columns, next_number, next_rest = shape[0], [], 0, 0
+        for place, (digit,) in enumerate(struct.iter_unpack("<b", b"".join(digits))):
+            if digit == 127:
+                columns.append(rest[next_rest : next_rest + n_rows])
+                next_rest += n_rows
+                continue
+            column = []
+            for element in numbers[next_number : next_number + n_rows]:
+                (number,) = struct.unpack(f"<{CODES[inner_dtype]}", element)
+                value = number / 10 ** (digit % 32) if digit >= 0 else number / 2**-digit
+                if digit >= 32:
+                    (value,) = struct.unpack("<f", struct.pack("<f", value))
+                for step, operate in zip(steps, "-/*+", strict=True):
+                    if step:
+                        (other,) = struct.unpack("<d", step[place])
+                        value = OPERATIONS[operate](value, other)
+                column.append(struct.pack(f"<{CODES[dtype]}", value))
+            next_number += n_rows
+            columns.append(column)
+        return [column[row] for row in range(n_rows) for column in columns]
+
+
+def varints(content, count, place=0):
+    numbers = []
+    for _ in range(count):
+        number, shift = 0, 0
+        while True:
+            byte, place = content[place], place + 1
+            number |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+        numbers.append(number)
+    return numbers, place
+
+
+class Learned:
+    """Counts, and how many symbols were seen; all symbols stay equally likely with step 0."""
+
+    def __init__(self, size, step, lessons=12):
+        self.counts = [1] * size if step else None
+        self.size, self.step, self.lessons, self.seen = size, step, lessons, 0
+
+    def block(self):
+        return min(max(self.seen // self.lessons, 64), max(8192, self.size if self.step else 0))
+
+    def learn(self, places):
+        self.seen += len(places)
+        if self.step:
+            for place in places:
+                self.counts[place] += self.step
+            if sum(self.counts) >= 2**23:
+                self.counts = [(count + 1) // 2 for count in self.counts]
+
+
+class Coder:
+    """The states and words of the entropy coder."""
+
+    def __init__(self, n_lanes, content):
+        words = struct.unpack(f"<{len(content) // 4}I", content)
+        lanes = range(0, 2 * n_lanes, 2)
+        self.state = [words[lane] + (words[lane + 1] << 32) for lane in lanes]
+        self.words, self.lane = iter(words[2 * n_lanes :]), 0
+
+    def symbols(self, learned, stretches):
+        """Symbols out of stretches of counts; every block begins at the first lane."""
+        if all(high - low == 1 for low, high in stretches):
+            return [0] * len(stretches)
+        result, start = [], 0
+        while start < len(stretches):
+            size = learned.block()
+            places, told = [], stretches[start : start + size]
+            self.lane = 0
+            for low, high in told:
+                counts = learned.counts[low:high] if learned.step else None
+                places.append(low + self.symbol(counts, high - low))
+            learned.learn(places)
+            result += [place - low for place, (low, _) in zip(places, told, strict=True)]
+            start += size
+        return result
+
+    def symbol(self, counts, size):
+        if size == 1:
+            return 0
+        total = sum(counts) if counts else size
+        slot = self.state[self.lane] % 2**24
+        wanted = ((slot + 1) * total - 1) // 2**24
+        symbol = below = 0
+        if counts:
+            while below + counts[symbol] <= wanted:
+                below += counts[symbol]
+                symbol += 1
+        else:
+            symbol = below = wanted
+        above = below + (counts[symbol] if counts else 1)
+        start, stop = (edge * 2**24 // total for edge in (below, above))
+        state = (stop - start) * (self.state[self.lane] // 2**24) + slot - start
+        self.state[self.lane] = state if state >= 2**32 else state << 32 | next(self.words)
+        self.lane = (self.lane + 1) % len(self.state)
+        return symbol
+
+    def finish(self):
+        assert set(self.state) == {2**32}
+        assert next(self.words, None) is None
+
+
+OPERATIONS = {"-": operator.sub, "/": operator.truediv, "*": operator.mul, "+": operator.add}
 
 
 def is_array(value):

@@ -10,7 +10,6 @@ import pytest
 import skcompress as skc
 from skcompress import ir
 from skcompress.families import all_families, all_transforms
-from skcompress.format._codecs import CODECS
 
 HERE = Path(__file__).parent
 
@@ -23,6 +22,7 @@ def beside(name):
 
 
 make_golden, plain_reader = beside("make_golden"), beside("plain_reader")
+CODECS_OF_VERSION_1 = ("planes", "bits", "delta", "table", "columns", "text")
 FILES = sorted((HERE / "golden" / "v1").glob("*.skc"))
 
 
@@ -73,9 +73,9 @@ def test_every_ir_class_stands_in_a_golden_file():
     assert found == set(ir.TAGS)
 
 
-def test_every_codec_stands_in_a_golden_file():
+def test_every_codec_of_version_1_stands_in_a_golden_file():
     texts = [json.dumps(plain_reader.read(path.read_bytes())[0]) for path in FILES]
-    assert all(any(f'"{name}"' in text for text in texts) for name in CODECS if name != "raw")
+    assert all(any(f'"{name}"' in text for text in texts) for name in CODECS_OF_VERSION_1)
 
 
 def test_golden_files_are_not_written_again(tmp_path, monkeypatch, capsys):

@@ -49,7 +49,8 @@ def test_nothing_else_is_described():
 
 
 def test_codecs_are_described():
-    assert re.findall(r"^`(\w+)`.*\n: ", TEXT, flags=re.MULTILINE) == list(CODECS)
+    described = re.findall(r"^`(\w+)`.*\n: ", TEXT, flags=re.MULTILINE)
+    assert sorted(described) == sorted(CODECS)
 
 
 def test_dictionary_is_the_published_one():
