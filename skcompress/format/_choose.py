@@ -27,6 +27,9 @@ _SAMPLE = 128 * 1024
 _PIECES = 32
 _FINALISTS = 2
 
+_CLOSE = 1.2
+"""Costs that are no farther apart are not told apart by estimates."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Draft:
@@ -47,20 +50,51 @@ Scalers = Sequence[tuple[np.ndarray | None, ...]]
 
 
 def choose(
-    array: np.ndarray, codecs: Iterable[str] = tuple(CODECS), scalers: Scalers = ()
+    array: np.ndarray,
+    codecs: Iterable[str] = tuple(CODECS),
+    scalers: Scalers = (),
+    *,
+    rough: bool = False,
 ) -> Draft:
-    """The encoding of an array that is estimated to be the smallest."""
+    """The encoding of an array that is estimated to be the smallest.
+
+    If it is to be `rough`, what entropy coding takes is computed; else it is tried where that
+    decides.
+    """
     if array.nbytes <= _TINY and array.dtype.kind != "U":
         return _draft("raw", array)
     names = [name for name in codecs if CODECS[name].suits(array)]
     if array.nbytes > _LARGE and len(names) > _FINALISTS:
         sample = _sample(array)
         # Ties go to what was named first, so that the choice is the same everywhere.
-        names = sorted(names, key=lambda name: _draft(name, sample).cost)[:_FINALISTS]
-    drafts: list[Draft | None] = [_draft(name, array) for name in names]
+        names = sorted(names, key=lambda name: _draft(name, sample, rough=True).cost)[:_FINALISTS]
+    drafts: list[Draft | None] = [_draft(name, array, rough=rough) for name in names]
     if array.ndim == 2 and array.dtype == np.float64 and array.size:
         drafts += [_behind(array, steps) for steps in scalers]
-    return min(filter(None, drafts), key=lambda draft: draft.cost)
+    first, *others = sorted(filter(None, drafts), key=lambda draft: draft.cost)
+    close = [draft for draft in others if draft.cost < _CLOSE * first.cost]
+    if rough or not close:
+        return first
+    return min(map(_made, [first, *close]), key=lambda draft: draft.cost)
+
+
+def _made(draft: Draft) -> Draft:
+    """A draft with all bytes made, and their true cost."""
+    arguments: list[int | Part | Later | Draft] = []
+    cost = draft.cost
+    for argument in draft.arguments:
+        if isinstance(argument, Later):
+            made = argument.make()
+            cost -= argument.cost
+            cost += sum(len(part.data) for part in made if isinstance(part, Part))
+            arguments += made
+        elif isinstance(argument, Draft):
+            inner = _made(argument)
+            cost += inner.cost - argument.cost
+            arguments.append(inner)
+        else:
+            arguments.append(argument)
+    return dataclasses.replace(draft, arguments=tuple(arguments), cost=cost)
 
 
 def _sample(array: np.ndarray) -> np.ndarray:
@@ -94,17 +128,17 @@ def plain(array: np.ndarray) -> Draft:
     return Draft(array, "text", arguments, 0.0)
 
 
-def _draft(name: str, array: np.ndarray) -> Draft:
-    return _of(name, array, CODECS[name].write(array))
+def _draft(name: str, array: np.ndarray, *, rough: bool = False) -> Draft:
+    return _of(name, array, CODECS[name].write(array), rough=rough)
 
 
-def _of(name: str, array: np.ndarray, told: tuple[Argument, ...]) -> Draft:
+def _of(name: str, array: np.ndarray, told: tuple[Argument, ...], *, rough: bool = False) -> Draft:
     cost = 0.0 if name == "raw" else float(_OVERHEAD)
     arguments: list[int | Part | Later | Draft] = []
     inner = iter(CODECS[name].inner)
     for argument in told:
         if isinstance(argument, np.ndarray):
-            chosen = choose(argument, next(inner))
+            chosen = choose(argument, next(inner), rough=rough)
             cost += chosen.cost
             arguments.append(chosen)
         else:

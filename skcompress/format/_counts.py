@@ -32,8 +32,6 @@ __all__: list[str] = []
 
 _MOST_COUNTS = 1 << 22
 _MOST_STEP = 64
-_SMALL = 1 << 18
-"""Elements up to which it is tried what they take, rather than computed."""
 _LAG = 1.01
 """Counts learn in blocks, which takes a little more than learning from every symbol."""
 _MOST_CUTS = 255
@@ -107,8 +105,6 @@ class _Counts:
         if not array.size:
             return Part(b""), 0, 0
         patterns, layout, bits = _best(array)
-        if array.size <= _SMALL:
-            return _encode(array, patterns, layout)
         cost = bits / 8 * _LAG + 8 * len(layout.rows)
         return (Later(cost, lambda: _encode(array, patterns, layout)),)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 
 import numpy as np
 
@@ -24,6 +25,8 @@ _MOST_ROWS = 4096
 """Rows are passed through one by one, where they differ."""
 _FEWEST = 24
 """Numbers of a row that are worth a model of its own."""
+_FEWEST_IN_CONTEXT = 128
+"""Numbers of a row that are worth contexts of its own."""
 _SINGLE_ROWS = 64
 """Rows up to which each of them has its own bins and parents."""
 _CLASSES = (12, 8)
@@ -69,6 +72,13 @@ def _bits(counts: np.ndarray, size: int, step: int) -> float:
     return float((total.sum() - total_gain.sum()) / np.log(2) - told)
 
 
+def _bits_alone(counts: np.ndarray, size: int, step: int) -> float:
+    """The same for symbols in one context, of which there are no more than a sample has."""
+    prior = size / step
+    total = math.lgamma(int(counts.sum()) + prior) - math.lgamma(prior)
+    return total / math.log(2) - float(_gains(step)[counts].sum())
+
+
 def plan(matrix: np.ndarray) -> tuple[Layout, float]:
     """The layout for a matrix of uint64, and about how many bits it takes.
 
@@ -86,7 +96,8 @@ def plan(matrix: np.ndarray) -> tuple[Layout, float]:
         own = [_row(row) for row in matrix]
         drafts.append(_of_rows(n_rows, width, own))
         fine_own = [_row(row, fine=True) for row in matrix]
-        for rows in [own] if fine_own == own else [own, fine_own]:
+        models_of_rows = [own] if fine_own == own else [own, fine_own]
+        for rows in models_of_rows if width >= _FEWEST_IN_CONTEXT else []:
             alone = [b for _, b in rows]
             drafts.append(_with_own_parents(_of_rows(n_rows, width, rows)[0], matrix, alone))
     return min([best, *drafts], key=lambda draft: draft[1])
@@ -117,7 +128,7 @@ def _row(numbers: np.ndarray, *, fine: bool = False) -> tuple[Row, float]:
         counts = np.bincount(symbols)
         fixed = float((counts * binning.open_bits(np.arange(size))).sum())
         for step in _STEPS:
-            bits = (fixed + _bits(counts, size, step)) * scale
+            bits = (fixed + _bits_alone(counts, size, step)) * scale
             if best is None or bits < best[1]:
                 best = Row(low, binning, size, step), bits
     assert best is not None
