@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import _counts, _escape, _plain_codecs, _scaled  # noqa: F401, they register codecs
+from . import _counts, _escape, _plain_codecs, _rising, _scaled  # noqa: F401, they register codecs
 from ._codec import CODECS, Argument, Codec, Later, Make, Part, Reader, Spec
 
 __all__ = ["CODECS", "Argument", "Codec", "Later", "Make", "Part", "Reader", "Spec"]

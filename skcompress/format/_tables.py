@@ -9,6 +9,7 @@ import numpy as np
 from ..exceptions import SkcFormatError
 from ..ir import rising_bits
 from ._ports import Port, Stream, bit_length, code_numbers
+from ._rising import floats_at
 
 __all__ = ["Tables", "code_tables"]
 
@@ -42,13 +43,6 @@ class Tables:
     def offsets(self) -> np.ndarray:
         """First place of each table, and the number of thresholds last."""
         return np.concatenate([[0], np.cumsum(self.sizes)])
-
-
-def _floats(places: np.ndarray) -> np.ndarray:
-    """The floats that stand at these places: float32 for 32 bits, float64 for 64."""
-    sign = places.dtype.type(1 << (8 * places.dtype.itemsize - 1))
-    bits = np.where(places & sign, places ^ sign, ~places)
-    return bits.view(np.dtype(f"f{places.dtype.itemsize}"))
 
 
 def code_tables(
@@ -181,7 +175,7 @@ def _thresholds(places: np.ndarray, grid: np.ndarray, dtype: np.dtype) -> np.nda
         (np.abs(multiples.astype(np.float64))[~among_floats] >= _EXACT).any()
     ):
         raise SkcFormatError("A table of thresholds leaves the range of numbers.")
-    floats = _floats(np.where(among_floats, places, 0).astype(unsigned))
+    floats = floats_at(np.where(among_floats, places, 0).astype(unsigned))
     with np.errstate(over="ignore"):
         scaled = np.ldexp(multiples.astype(np.float64), -grid).astype(dtype)
     return np.where(among_floats, floats, scaled)

@@ -200,6 +200,15 @@ class Arrays:
                 result.append(bytes(element))
         return result
 
+    def rising(self, dtype, shape, size, width, ranks):
+        numbers = [int.from_bytes(rank, "little") for rank in self.elements(*ranks)]
+        n, sign = shape[0], 1 << (8 * width - 1)
+        for place in range(1, n if size else 0):
+            numbers[place] = (numbers[place] + numbers[place - 1]) % (2 * sign)
+        patterns = [r ^ sign if r & sign else ~r % (2 * sign) for r in numbers]
+        elements = [pattern.to_bytes(width, "little") for pattern in patterns]
+        return [element for row in range(n) for element in elements[row::n]]
+
     def scaled(self, dtype, shape, size, width, digits, numbers, rest, *steps):
         inner_dtype = numbers[0]
         digits, numbers = self.elements(*digits), self.elements(*numbers)
