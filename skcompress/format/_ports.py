@@ -130,8 +130,10 @@ class MeasurePort:
     ) -> np.ndarray:
         assert symbols is not None
         variants = range(len(stream.variants))
-        counts = self._counts.setdefault(stream.name, [stream.counts(v) for v in variants])
-        bits = self.bits.setdefault(stream.name, [0.0 for _ in variants])
+        if stream.name not in self._counts:
+            self._counts[stream.name] = [stream.counts(v) for v in variants]
+            self.bits[stream.name] = [0.0 for _ in variants]
+        counts, bits = self._counts[stream.name], self.bits[stream.name]
         alphabets = [bounds(v) for v in variants]
         for block in stream.blocks(n_symbols):
             for v in variants:
@@ -161,7 +163,9 @@ class WritePort:
     ) -> np.ndarray:
         assert symbols is not None
         variant = self._choices.get(stream.name, 0)
-        counts = self._counts.setdefault(stream.name, stream.counts(variant))
+        if stream.name not in self._counts:
+            self._counts[stream.name] = stream.counts(variant)
+        counts = self._counts[stream.name]
         low, high = bounds(variant)
         for block in stream.blocks(n_symbols):
             places = low[block] + symbols[block]
@@ -184,7 +188,9 @@ class ReadPort:
         variant = self._choices.get(stream.name, 0)
         if variant >= len(stream.variants):
             raise SkcFormatError(f"The model {variant} of a stream does not exist.")
-        counts = self._counts.setdefault(stream.name, stream.counts(variant))
+        if stream.name not in self._counts:
+            self._counts[stream.name] = stream.counts(variant)
+        counts = self._counts[stream.name]
         low, high = bounds(variant)
         found = np.empty(n_symbols, np.int64)
         for block in stream.blocks(n_symbols):

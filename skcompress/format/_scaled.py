@@ -82,8 +82,10 @@ def _numbers(
     numbers = np.rint(raw * _divisor(digits))
     if not bool((np.abs(numbers) < _LARGEST).all()):
         return None
-    found = _values(numbers, digits, steps).astype(wanted.dtype)
-    return numbers.astype(np.int64) if found.tobytes() == wanted.tobytes() else None
+    # As they will be read: whole numbers have no negative zero.
+    whole = numbers.astype(np.int64)
+    found = _values(whole, digits, steps).astype(wanted.dtype)
+    return whole if found.tobytes() == wanted.tobytes() else None
 
 
 def scaled_arguments(array: np.ndarray, steps: Steps) -> tuple[Argument, ...] | None:

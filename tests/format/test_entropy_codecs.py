@@ -198,6 +198,13 @@ def test_decimals_behind_a_scaler_are_whole_numbers():
     assert read_plainly(description, entries, body) == little(array)
 
 
+def test_decimals_with_a_negative_zero_come_back_to_the_bit():
+    rows = np.random.default_rng(0).normal(size=(80, 3)).round(1)
+    rows[::9] = -0.0
+    file = written(rows, "scaled")
+    assert read(*file).tobytes() == rows.tobytes()
+
+
 def test_columns_that_are_no_decimals_stay_as_they_are():
     rng = np.random.default_rng(0)
     rows = np.stack([rng.integers(0, 9, 900) / 4, rng.standard_normal(900)], axis=1)
