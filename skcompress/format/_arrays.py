@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -32,6 +32,9 @@ _WORTH_SHARING = 64
 
 _MAX_DIMENSIONS = 8
 _DEFAULT = ["raw", 0]
+
+_MEMORY_PER_STREAM = 4096
+"""What a stream takes besides its bytes; a decoder of LZMA takes no less."""
 
 # What proving an array sound takes for a moment, per element, in bytes. The arrays are proven one
 # after the other, so the largest counts. Trees turn their booleans into running sums.
@@ -149,7 +152,10 @@ class ArrayReader:
         self.views = views
         self._budget = budget
         self._charged = 0
+        self._overhead = 0
         self._proof = 0
+        if isinstance(entries, list):
+            self.overhead(_MEMORY_PER_STREAM * len(entries))
         self._stored, self._lengths = split_body(body, entries, start, alignment)
         self._taken = [0] * len(self._lengths)
         self._streams: list[memoryview] = []
@@ -196,6 +202,13 @@ class ArrayReader:
         """Count memory that will be needed."""
         self._charged += count
 
+    def overhead(self, count: int) -> None:
+        """Count memory that is needed already, for descriptions."""
+        self.charge(count)
+        self._overhead += count
+        if self._overhead > self._budget:
+            self._refuse(self._overhead)
+
     def prove(self, size: int, kind: str) -> None:
         """Declare an array that is to be proven sound, by its size and the kind of its dtype."""
         self._proof = max(self._proof, size * _PROOF.get(kind, _PROOF_OF_NUMBERS))
@@ -206,14 +219,17 @@ class ArrayReader:
             raise SkcFormatError("The arrays do not take exactly the bytes of the streams.")
         needed = self._charged + self._proof
         if needed > self._budget:
-            raise SkcFormatError(
-                f"The file declares arrays that take up to {needed} bytes of memory while they are "
-                f"read; max_memory leaves {max(self._budget, 0)}. Raise max_memory if you trust it."
-            )
+            self._refuse(needed)
         self._streams = [
             stored if self.views else memoryview(decompress(stored, length))
             for stored, length in zip(self._stored, self._lengths, strict=True)
         ]
+
+    def _refuse(self, needed: int) -> NoReturn:
+        raise SkcFormatError(
+            f"The file declares arrays that take up to {needed} bytes of memory while they are "
+            f"read; max_memory leaves {max(self._budget, 0)}. Raise max_memory if you trust it."
+        )
 
 
 def _dtype(name: Any) -> np.dtype[Any]:

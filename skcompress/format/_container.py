@@ -9,7 +9,7 @@ from ..exceptions import SkcFormatError
 from ._header import MAX_HEADER, pack_header, unpack_header
 from ._trailer import CHECKSUM_ONLY, TRAILER_BYTES, body_end, seal
 
-__all__ = ["MAGIC", "VERSION", "body_start", "pack", "unpack"]
+__all__ = ["MAGIC", "VERSION", "body_start", "header_memory", "pack", "unpack"]
 
 MAGIC = b"\x89SKC\r\n\x1a\n"
 """Not text, and damaged by whatever translates line ends, as that of PNG."""
@@ -22,8 +22,8 @@ _READABLE = (1, VERSION)
 _HEAD = struct.Struct("<8sBII")
 """Magic, version, bytes of the header as stored, bytes of its JSON."""
 
-# JSON becomes Python objects of up to some 30 times its size.
-_MEMORY_PER_HEADER_BYTE = 32
+# JSON becomes Python objects of up to some 30 times its size, besides its text in two forms.
+_MEMORY_PER_HEADER_BYTE = 40
 
 
 def pack(header: dict[str, Any], streams: list[bytes], alignment: int = 1) -> bytes:
@@ -45,6 +45,11 @@ def pack(header: dict[str, Any], streams: list[bytes], alignment: int = 1) -> by
 def body_start(data: bytes | memoryview) -> int:
     """Where the streams of a file begin."""
     return _HEAD.size + int(_HEAD.unpack_from(data)[2])
+
+
+def header_memory(data: bytes | memoryview) -> int:
+    """Bytes of memory that the header of a file takes at most, once it is read."""
+    return _MEMORY_PER_HEADER_BYTE * int(_HEAD.unpack_from(data)[3])
 
 
 def unpack(data: bytes | memoryview, max_memory: int) -> tuple[dict[str, Any], memoryview]:

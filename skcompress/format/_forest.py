@@ -10,6 +10,7 @@ from ..exceptions import SkcFormatError
 from ..ir import TreeEnsemble, rising_bits, shape_of, smallest_unsigned
 from ._forest_walk import (
     LARGEST_ALPHABET,
+    MOST_LEVELS,
     STREAMS,
     Nodes,
     Shape,
@@ -186,7 +187,7 @@ def _most(n_nodes: int) -> int:
 
 
 def _is_usual(trees: TreeEnsemble) -> bool:
-    """Whether all dtypes are those that the section implies."""
+    """Whether all dtypes are those that the section implies, and the trees not too deep."""
     n_rows = shape_of(trees.values)[0]
     return (
         isinstance(trees.threshold, np.ndarray)
@@ -194,6 +195,7 @@ def _is_usual(trees: TreeEnsemble) -> bool:
         and trees.feature.dtype == smallest_unsigned(trees.n_features - 1)
         and trees.leaf.dtype == smallest_unsigned(n_rows - 1)
         and trees.n_nodes < 2**31
+        and len(trees.levels()) <= MOST_LEVELS
     )
 
 

@@ -28,6 +28,7 @@ except ImportError:  # built without a compiler: the NumPy climb gives the same 
 
 __all__ = [
     "LARGEST_ALPHABET",
+    "MOST_LEVELS",
     "STREAMS",
     "Nodes",
     "Shape",
@@ -39,6 +40,10 @@ __all__ = [
 
 LARGEST_ALPHABET = 1 << 23
 """Thresholds, features and leaf rows beyond which the coder's slots would not do."""
+
+MOST_LEVELS = 512
+"""Levels of the deepest tree. A path of millions would take few bytes, but hours to read: every
+level takes its time, and every split looks for its bounds among those above."""
 
 STREAMS = ("topology", "feature", "rank", "leaf", "leaf in bin", "missing")
 """Names of the streams, in the order in which a file names their variants."""
@@ -172,6 +177,8 @@ def code_nodes(port: Port, shape: Shape, source: Nodes | None) -> Nodes:
     while start < stop:
         if stop > n_nodes:
             raise SkcFormatError("A forest has more nodes than it declares.")
+        if depth == MOST_LEVELS:
+            raise SkcFormatError(f"A forest has more than {MOST_LEVELS} levels.")
         n_split = walk.level(start, stop, depth)
         start, stop, depth = stop, stop + 2 * n_split, depth + 1
     if stop != n_nodes:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..exceptions import InvalidModelError, SkcFormatError
 from ..ir import TAGS, Model, Node, Rescale
+from ..runtime import memory_to_predict
 from ._arrays import ArrayReader, ArrayWriter
-from ._codecs import Part
-from ._container import body_start, unpack
+from ._codecs import Make, Part
+from ._container import body_start, header_memory, unpack
 from ._container import pack as pack_file
 from ._packs import KEY, PACKS, pack
 from ._packs import Make as Packed
@@ -30,6 +32,10 @@ _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 ALIGNMENT = 64
 """In the mapped layout: a line of cache, and more than any dtype asks for."""
+
+# What describes a node or an array while a file is read, and what holds it then, in bytes.
+_MEMORY_PER_NODE = 4096
+_MEMORY_PER_ITEM = 512
 
 _ROOT = Accepts(node=Model)
 
@@ -69,7 +75,7 @@ def decode_model(data: bytes | memoryview, max_memory: int, *, views: bool = Fal
             'dump(model, path, layout="mapped"), or read it with mmap=False.'
         )
     # The file counts twice: as it is, and in the pieces that it was read in.
-    budget = max_memory if views else max_memory - 2 * len(data)
+    budget = max_memory - header_memory(data) - (0 if views else 2 * len(data))
     reader = ArrayReader(
         header["s"], body, budget, start=body_start(data), alignment=alignment, views=views
     )
@@ -83,6 +89,13 @@ def decode_model(data: bytes | memoryview, max_memory: int, *, views: bool = Fal
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         # The checks of the IR speak of the model; a file's reader is told that the file is bad.
         raise SkcFormatError(f"The file does not hold a sound model: {error}") from error
+    needed = memory_to_predict(model)
+    left = max_memory - (0 if views else model.nbytes)
+    if needed > left:
+        raise SkcFormatError(
+            f"The file holds a model that takes up to {needed} bytes of memory to predict, besides "
+            f"its arrays; max_memory leaves {max(left, 0)}. Raise max_memory if you trust it."
+        )
     return model
 
 
@@ -152,28 +165,46 @@ def _is_default(value: Any, default: Any) -> bool:
 def _read(value: Any, accepts: Accepts, reader: ArrayReader, path: str) -> Build:
     if isinstance(value, list):
         if accepts.array:
-            return reader.add(value)[1]
+            reader.overhead(_MEMORY_PER_NODE)
+            return partial(_read_only, reader.add(value)[1])
+        if accepts.every and accepts.every.scalars and not accepts.every.node:
+            # Millions of names need no function each.
+            scalars = tuple(_scalar(item, accepts.every, path) for item in value)
+            return lambda: scalars
         kinds = _kinds(len(value), accepts, path, SkcFormatError)
+        reader.overhead(_MEMORY_PER_ITEM * len(value))
         items = [
             _read(item, kind, reader, f"{path}.{place}")
             for place, (item, kind) in enumerate(zip(value, kinds, strict=True))
         ]
         return lambda: tuple(build() for build in items)
-    if isinstance(value, dict):
-        if accepts.node:
-            return _read_node(value, accepts.node, reader, path)
-        if float in accepts.scalars and set(value) == {_NUMBER}:
-            value = _NOT_FINITE.get(value[_NUMBER]) if isinstance(value[_NUMBER], str) else None
-            if value is None:
-                raise SkcFormatError(f"{path} holds an unknown number.")
-            return lambda: value
-    elif type(value) in accepts.scalars:
-        if isinstance(value, float) and not math.isfinite(value):
-            raise SkcFormatError(f"{path} holds a number that is out of range.")
-        if type(value) is int and not -(2**63) <= value < 2**63:
-            raise SkcFormatError(f"{path} holds an integer that is out of range.")
-        return lambda: value
-    raise SkcFormatError(f"{path} holds a value of the wrong kind.")
+    if isinstance(value, dict) and accepts.node:
+        return _read_node(value, accepts.node, reader, path)
+    scalar = _scalar(value, accepts, path)
+    return lambda: scalar
+
+
+def _scalar(value: Any, accepts: Accepts, path: str) -> Any:
+    """A value that is neither a node nor an array nor a tuple."""
+    if isinstance(value, dict) and float in accepts.scalars and set(value) == {_NUMBER}:
+        number = _NOT_FINITE.get(value[_NUMBER]) if isinstance(value[_NUMBER], str) else None
+        if number is None:
+            raise SkcFormatError(f"{path} holds an unknown number.")
+        return number
+    if type(value) not in accepts.scalars:
+        raise SkcFormatError(f"{path} holds a value of the wrong kind.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SkcFormatError(f"{path} holds a number that is out of range.")
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        raise SkcFormatError(f"{path} holds an integer that is out of range.")
+    return value
+
+
+def _read_only(make: Make) -> np.ndarray:
+    """An array that the IR need not copy."""
+    array = make()
+    array.flags.writeable = False
+    return array
 
 
 def _read_node(
@@ -189,6 +220,7 @@ def _read_node(
     elif TAGS.get(declared.tag) is not declared:
         raise SkcFormatError(f"{path} does not tell its kind.")
     fields = dict(fields_of(cls))
+    reader.overhead(_MEMORY_PER_NODE)
     builds = {}
     packed: Packed | None = None
     for name, value in content.items():

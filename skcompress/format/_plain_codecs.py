@@ -253,7 +253,7 @@ class _Text:
             "The lengths of texts do not fit their array.",
         )
         width = spec.dtype.itemsize // 4
-        reader.charge(spec.size * (width + 8) + 14 * count)
+        reader.charge((spec.size + 8) * (width + 8) + 14 * count)
 
         def make() -> np.ndarray:
             try:

@@ -226,12 +226,18 @@ class Sparse(Encoded):
             self.indptr.dtype.kind in "iu" and self.indptr.ndim == 1 and self.indptr.size >= 1,
             "sparse row pointers must be a vector of integers.",
         )
-        pointers = self.indptr.astype(np.int64)
+        # Compared one by one: differences of numbers out of range could wrap around.
         require(
-            pointers[0] == 0 and pointers[-1] == n_stored and bool((np.diff(pointers) >= 0).all()),
+            self.indptr[0] == 0
+            and self.indptr[-1] == n_stored
+            and bool((self.indptr[1:] >= self.indptr[:-1]).all()),
             "sparse row pointers must rise from 0 to the number of entries.",
         )
-        require(self.n_columns >= 0, "a sparse matrix needs a number of columns.")
+        pointers = self.indptr.astype(np.int64)
+        require(
+            0 <= self.n_columns < 2**48,
+            f"a sparse matrix has from 0 to 2^48 - 1 columns; got {self.n_columns}.",
+        )
         if n_stored:
             require(int(self.indices.max()) < self.n_columns, "a sparse column is out of range.")
             rising = np.diff(self.indices.astype(np.int64)) > 0

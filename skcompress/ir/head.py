@@ -59,7 +59,7 @@ class Head(Node):
 
     @property
     def width(self) -> int:
-        """Columns of raw output that the head takes; 0: any."""
+        """Columns of raw output that the head takes; 0: there is no predictor."""
         return 0
 
 
@@ -115,6 +115,13 @@ class Shares(Head):
         require(
             len(self.targets) >= 1 and all(isinstance(item, Labels) for item in self.targets),
             "there must be a target.",
+        )
+        first, *others = self.targets
+        # The labels of all targets stand in one array of the first one's dtype.
+        require(
+            first.as_object
+            or all(_may_stand_among(item.values.dtype, first.values.dtype) for item in others),
+            "the labels of several targets must be of one kind.",
         )
 
     @property
@@ -249,3 +256,8 @@ class Outlier(Head):
     @property
     def width(self) -> int:
         return 1
+
+
+def _may_stand_among(dtype: np.dtype, others: np.dtype) -> bool:
+    """Whether labels of a dtype can be put into an array of another one."""
+    return dtype.kind == others.kind if "U" in (dtype.kind, others.kind) else True

@@ -34,7 +34,12 @@ class Chain(Node):
             "a chain holds transforms, then a predictor.",
         )
         require(
-            self.predictor is None or hasattr(self.predictor, "n_outputs"),
+            self.predictor is None
+            or (
+                hasattr(self.predictor, "n_features")
+                and hasattr(self.predictor, "n_outputs")
+                and not isinstance(self.predictor, Transform)
+            ),
             "the end of a chain must be a predictor.",
         )
         for before, after in itertools.pairwise(self.steps):
@@ -43,6 +48,7 @@ class Chain(Node):
                 f"{type(before).__name__} gives {before.n_outputs} columns, "
                 f"{type(after).__name__} takes {after.n_features}.",
             )
+            require(before.n_outputs >= 1, f"{type(before).__name__} leaves no column.")
             require(
                 not isinstance(after, TextVectorize), "text can only be the first step of a chain."
             )
@@ -81,7 +87,10 @@ class InputSpec(Node):
     float32_range: bool = False
 
     def check(self) -> None:
-        require(self.n_features >= 1, "a model needs an input column.")
+        require(
+            1 <= self.n_features < 2**48,
+            f"a model takes from 1 to 2^48 - 1 columns; got {self.n_features}.",
+        )
         require(self.finite in ("all", "allow-nan", "any"), f"bad finite {self.finite!r}.")
         if self.names is not None:
             require(
@@ -120,6 +129,11 @@ class Model(Node):
         require(isinstance(self.input, InputSpec), "a model needs an input specification.")
         require(isinstance(self.chain, Chain), "a model needs a chain.")
         require(isinstance(self.head, Head), "a model needs a head.")
+        # It stands in messages and on terminals.
+        require(
+            all(part.isidentifier() for part in self.family.split(".")),
+            f"a family has a dotted name; got {self.family[:40]!r}.",
+        )
         steps = self.chain.steps
         if steps:
             require(
@@ -133,7 +147,8 @@ class Model(Node):
         )
         if self.chain.predictor is None:
             require(isinstance(self.head, Transformed), "without a predictor a chain transforms.")
-        elif self.head.width:
+        else:
+            require(self.head.width > 0, "a predictor needs a head that answers for it.")
             require(
                 steps[-1].n_outputs == self.head.width,
                 f"the predictor gives {steps[-1].n_outputs} columns, "

@@ -36,6 +36,7 @@ class Layer(Node):
             len(weights) == 2 and bias == (weights[1],),
             f"bias of shape {bias} does not fit weights of shape {weights}.",
         )
+        require(weights[1] >= 1, "a layer needs a unit.")
         require(
             self.activation in ACTIVATIONS,
             f"activation must be one of {ACTIVATIONS}; got {self.activation!r}.",

@@ -81,6 +81,10 @@ class Prototypes(Node):
                 "class targets need unsigned indices and a class count per column.",
             )
             require(
+                int(self.n_classes.max(initial=0)) < 2**31,
+                "a target may have up to 2^31 - 1 classes.",
+            )
+            require(
                 bool((self.targets.max(axis=0) < self.n_classes).all()),
                 "a target is not one of the classes.",
             )

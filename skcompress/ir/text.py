@@ -80,7 +80,10 @@ class TextVectorize(Transform):
         )
         require(self.norm in (None, "l1", "l2"), f"unknown norm {self.norm!r}.")
         if self.stop_words is not None:
-            require(self.stop_words.dtype.kind == "U", "stop words must be text.")
+            require(
+                self.stop_words.dtype.kind == "U" and self.stop_words.ndim == 1,
+                "stop words must be text.",
+            )
 
     @property
     def n_features(self) -> int:  # type: ignore[override]

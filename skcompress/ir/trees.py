@@ -161,12 +161,15 @@ class TreeEnsemble(Node):
         n_internal = int(np.count_nonzero(self.internal))
         n_leaves = self.internal.size - n_internal
 
-        # The compiled walk counts columns in 32 bits.
+        # The compiled walk counts columns and outputs in 32 bits.
         require(
             1 <= self.n_features < 2**31,
             f"trees need from 1 to 2^31 - 1 features; got {self.n_features}.",
         )
-        require(self.n_outputs >= 1, "trees need at least one output.")
+        require(
+            1 <= self.n_outputs < 2**31,
+            f"trees need from 1 to 2^31 - 1 outputs; got {self.n_outputs}.",
+        )
         require(
             self.feature.dtype.kind == "u" and self.feature.shape == (n_internal,),
             f"there must be one unsigned feature index for each of {n_internal} splits.",

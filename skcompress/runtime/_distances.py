@@ -11,6 +11,7 @@ from ._rows import blocks
 
 __all__ = [
     "CHUNK",
+    "c_power",
     "closeness",
     "pair_distances",
     "reduced_distances",
@@ -23,7 +24,16 @@ _EPS = 2.0**-52
 Close = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """From queries: distances before the root to all stored rows, and how far each row may be off."""
 
-_c_pow = np.frompyfunc(math.pow, 2, 1)
+
+def c_power(base: float, exponent: float) -> float:
+    """As the C library rounds it, infinite where it overflows."""
+    try:
+        return math.pow(base, exponent)
+    except OverflowError:
+        return math.inf
+
+
+_c_powers = np.frompyfunc(c_power, 2, 1)
 
 
 def reduced_distances(X: np.ndarray, vectors: np.ndarray, p: float) -> np.ndarray:
@@ -72,7 +82,7 @@ def root(reduced: np.ndarray, p: float, *, by_tree: bool) -> np.ndarray:
 
 def _c_power(base: np.ndarray, exponent: float) -> np.ndarray:
     # NumPy's vectorized power may differ in the last bit, which makes or breaks ties.
-    return np.asarray(_c_pow(base, exponent), np.float64)
+    return np.asarray(_c_powers(base, exponent), np.float64)
 
 
 def _add(

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from ._distances import pair_distances, root
+from ._distances import c_power, pair_distances, root
 
 __all__ = ["BallTree", "KdTree", "first_met"]
 
@@ -125,7 +125,7 @@ class KdTree(_Tree):
             return float(gap.max())
         total = 0.0
         for part in gap.tolist():
-            total += math.pow(part, self._p)
+            total += c_power(part, self._p)
         return total
 
 
@@ -155,14 +155,14 @@ class BallTree(_Tree):
     def _root(self, reduced: float) -> float:
         if self._p == 2:
             return math.sqrt(reduced)
-        return reduced if math.isinf(self._p) else math.pow(reduced, 1.0 / self._p)
+        return reduced if math.isinf(self._p) else c_power(reduced, 1.0 / self._p)
 
     def _bound(self, node: int, point: np.ndarray) -> float:
         distance = self._root(float(self._reduced(point[np.newaxis], self._center[node])[0]))
         least = max(0.0, distance - self._radius[node])
         if math.isinf(self._p):
             return least
-        return least * least if self._p == 2 else math.pow(least, self._p)
+        return least * least if self._p == 2 else c_power(least, self._p)
 
 
 class _Heap:

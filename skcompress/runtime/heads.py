@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -174,7 +173,7 @@ def _outlier(head: Outlier) -> Answers:
 @answers(OneVsOne)
 def _one_vs_one(head: OneVsOne) -> Answers:
     n_classes = len(head.target)
-    first, second = np.array(list(itertools.combinations(range(n_classes), 2))).T
+    first, second = np.triu_indices(n_classes, 1)
 
     def decision_function(raw: np.ndarray) -> np.ndarray:
         if n_classes == 2:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -152,7 +151,7 @@ def _pairs(coef: np.ndarray, group_sizes: np.ndarray) -> Combine:
     ends = np.cumsum(group_sizes.astype(np.int64))
     groups = [slice(end - int(n), end) for end, n in zip(ends, group_sizes, strict=True)]
     blocks_of_coef = [np.ascontiguousarray(coef[:, group].T) for group in groups]
-    first, second = np.array(list(itertools.combinations(range(len(groups)), 2))).T
+    first, second = np.triu_indices(len(groups), 1)
 
     def combine(values: np.ndarray) -> np.ndarray:
         sums = np.stack(

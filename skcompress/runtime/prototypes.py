@@ -158,6 +158,8 @@ def _nearest(
     order = np.lexsort((reduced, row))
     place, reduced = place[order], reduced[order]
     counts = np.bincount(row, minlength=len(about))
+    if bool((counts < n_neighbors).any()):
+        raise ValueError("X holds values so large that distances to the stored rows overflow.")
     starts = np.cumsum(counts) - counts
     chosen = starts[:, np.newaxis] + np.arange(n_neighbors)
     found = _Neighbors(place[chosen], reduced[chosen])

@@ -146,3 +146,19 @@ def test_unsound_trees_are_refused():
         Prototypes(**rows, tree=True, centers=np.zeros((2, 3)))
     with pytest.raises(InvalidModelError, match="centers must be finite"):
         Prototypes(**rows, tree=True, centers=np.full((1, 3), np.nan))
+
+
+@pytest.mark.parametrize("tree", [True, False])
+def test_distances_beyond_all_numbers(tree):
+    stored = np.full((4, 2), 1e200)
+    node = Prototypes(vectors=stored, targets=np.ones((4, 1)), n_neighbors=2, tree=tree)
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="distances.*overflow"):
+        compile_node(node)(np.full((1, 2), np.inf))
+
+
+def test_powers_beyond_all_numbers():
+    node = Prototypes(
+        vectors=np.array([[0.0], [1e300], [0.5]]), targets=np.eye(3), n_neighbors=3, p=50.0
+    )
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(compile_node(node)(np.array([[0.4]])), 1 / 3)
