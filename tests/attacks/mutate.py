@@ -63,6 +63,7 @@ class _Cutter:
     def __init__(self, streams=None):
         self.streams = streams
         self.taken = []
+        self.known = []
 
     def bytes(self, stream, length):
         if self.streams is None:
@@ -79,7 +80,15 @@ class _Cutter:
         name, *arguments = description[2:] or ["raw", 0]
         if not isinstance(name, str) or name not in CODECS:
             raise SkcFormatError("no codec")
-        return spec, CODECS[name].read(spec, arguments, self)
+        make = CODECS[name].read(spec, arguments, self)
+        whole = CODECS[name].inner == () and name != "same"
+        self.known.append((spec, make) if whole else None)
+        return spec, make
+
+    def earlier(self, place):
+        if type(place) is not int or not 0 <= place < len(self.known) or not self.known[place]:
+            raise SkcFormatError("no such array")
+        return self.known[place]
 
     def charge(self, count):
         pass

@@ -152,7 +152,7 @@ def test_unsound_trees_are_refused():
 def test_distances_beyond_all_numbers(tree):
     stored = np.full((4, 2), 1e200)
     node = Prototypes(vectors=stored, targets=np.ones((4, 1)), n_neighbors=2, tree=tree)
-    with np.errstate(all="ignore"), pytest.raises(ValueError, match="distances.*overflow"):
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match=r"distances.*overflow"):
         compile_node(node)(np.full((1, 2), np.inf))
 
 
