@@ -1,4 +1,4 @@
-"""Write the golden files of version 1, each with what its model predicts.
+"""Write the golden files of version 2, each with what its model predicts.
 
 Usage: python tests/format/make_golden.py
 
@@ -14,21 +14,28 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import is_regressor
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.neural_network import MLPClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, Normalizer, RobustScaler, StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier
 
 import skcompress as skc
 from skcompress import ir
 from skcompress.families import all_families, all_transforms, lift
+from skcompress.passes import DropNotes, QuantizeThresholds, QuantizeVectors, QuantizeWeights
 
-FOLDER = Path(__file__).parent / "golden" / "v1"
+FOLDER = Path(__file__).parent / "golden" / "v2"
 METHODS = ("predict", "predict_proba", "decision_function", "score_samples", "transform")
 
 RNG = np.random.default_rng(0)
@@ -39,6 +46,14 @@ HOLES = np.where(RNG.random(X.shape) < 0.1, np.nan, X)
 WORDS = np.array(["the", "a", "red", "blue", "one", "two", "large", "fish", "été", "naïve"])
 TEXTS = np.array([" ".join(RNG.choice(WORDS, 6)) for _ in X])
 NAMES = np.array(["setosa", "versicolor", "virginica"])[CLASSES]
+
+
+KEYS = {
+    "signed-ed25519": skc.Ed25519PrivateKey(bytes(range(32))),
+    "signed-hmac-sha256": skc.HmacKey(bytes(range(32))),
+}
+SETTINGS = {name: {"key": key} for name, key in KEYS.items()}
+SETTINGS |= {f"mapped-{kind}": {"layout": "mapped"} for kind in ("forest", "text", "svc")}
 
 
 def examples():
@@ -64,6 +79,11 @@ def examples():
     yield "long-pipeline", chain.fit(HOLES, CLASSES), HOLES
     texts = make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression())
     yield "text-pipeline", texts.fit(TEXTS, CLASSES), TEXTS
+    for name in KEYS:
+        yield name, LogisticRegression().fit(X, CLASSES), X
+    yield "mapped-forest", RandomForestClassifier(3, random_state=0).fit(X, CLASSES), X
+    yield "mapped-text", texts, TEXTS
+    yield "mapped-svc", SVC().fit(X, CLASSES), X
 
 
 def encoded():
@@ -134,10 +154,49 @@ def categories():
     yield "categories", model, rows
 
 
+def larger():
+    """Name, model and input of models that are large enough for every codec."""
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(500, 4)).round(1) * [1, 10, 0.5, 1]
+    classes = np.digitize(rows[:, 0] + rng.normal(size=500), [-0.5, 0.5])
+    numbers = rows @ [1.0, 0.1, -2.0, 0.0] + rng.normal(size=500)
+    forest = RandomForestRegressor(3, random_state=0).fit(rows, numbers)
+    yield "forest-of-many-values", DropNotes().apply(lift(forest), None), rows
+    extra = lift(ExtraTreesClassifier(8, random_state=0).fit(rows, classes))
+    yield "forest-of-few-values", DropNotes().apply(extra, None), rows
+    coarse = QuantizeThresholds(3).apply(extra, None)
+    yield "forest-of-odd-thresholds", DropNotes().apply(coarse, None), rows
+    boosting = HistGradientBoostingRegressor(max_iter=30).fit(rows, numbers)
+    yield "boosting-of-many-values", lift(boosting), rows
+    scaled = make_pipeline(StandardScaler(), SVC(C=0.3)).fit(rows, classes)
+    yield "scaled-vectors", lift(scaled), rows
+    wide = rng.normal(size=(200, 20)).round(1)
+    yield "equal-arrays", lift(scaled.fit(wide, wide[:, 0] > 0)), wide
+    regression = lift(SVR(C=2).fit(rows, numbers))
+    yield "vectors-in-few-bits", QuantizeVectors("affine", 5).apply(regression, None), rows
+    yield (
+        "weights-in-few-bits",
+        QuantizeWeights("codebook", 4).apply(
+            lift(
+                MLPRegressor(hidden_layer_sizes=(60,), max_iter=20, random_state=0).fit(
+                    rows, numbers
+                )
+            ),
+            None,
+        ),
+        rows,
+    )
+    images = rng.binomial(1, 0.2, (300, 64)) * rng.integers(0, 17, (300, 64))
+    neighbors = KNeighborsClassifier().fit(images, images[:, 0] > 8)
+    yield "images", lift(neighbors), images * 1.0
+
+
 def digest(model):
-    """A fingerprint of every array, its path, dtype and shape."""
+    """A fingerprint of every array, its path, dtype and shape; packed trees tell nothing new."""
     state = hashlib.sha256()
     for path, array in sorted(model.arrays()):
+        if ".packed." in path:
+            continue
         little = array.astype(array.dtype.newbyteorder("<"))
         state.update(f"{path} {array.dtype.str[1:]} {array.shape}\n".encode())
         state.update(little.tobytes())
@@ -162,7 +221,7 @@ def answers(model, rows):
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     models = [(name, lift(estimator), rows) for name, estimator, rows in examples()]
-    models += [*encoded(), *categories()]
+    models += [*encoded(), *categories(), *larger()]
     for name, model, rows in models:
         path = FOLDER / f"{name}.skc"
         if path.exists():
@@ -171,7 +230,7 @@ def main():
         compact = skc.CompactModel(model)
         some = rows[:10]
         expected = answers(compact, some)
-        path.write_bytes(skc.dumps(compact))
+        path.write_bytes(skc.dumps(compact, **SETTINGS.get(name, {})))
         np.savez_compressed(
             path.with_suffix(".npz"), X=some, digest=np.array(digest(model)), **expected
         )

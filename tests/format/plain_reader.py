@@ -4,6 +4,7 @@ It shows that the specification is sufficient, and that no file depends on this 
 and trusts the file.
 """
 
+import importlib.util
 import json
 import lzma
 import operator
@@ -11,9 +12,20 @@ import struct
 import zlib
 from pathlib import Path
 
+HERE = Path(__file__).parent
 DICTIONARY = Path(__file__).parents[2] / "docs" / "format_dictionary.txt"
 CODES = {"b1": "?", "i1": "b", "i2": "h", "i4": "i", "i8": "q"}
 CODES |= {"u1": "B", "u2": "H", "u4": "I", "u8": "Q", "f2": "e", "f4": "f", "f8": "d"}
+
+
+def beside(name):
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+forests = beside("plain_forest")
 
 
 def read(data):
@@ -58,14 +70,26 @@ class Arrays:
 
     def of(self, value, path):
         if isinstance(value, dict):
+            if "*" in value:
+                yield from self.forest(value, path)
             for key, inner in value.items():
-                if key:
+                if key not in ("", "*"):
                     yield from self.of(inner, f"{path}.{key}")
         elif is_array(value):
             yield path, (value[0], value[1], b"".join(self.elements(*value)))
         elif isinstance(value, list):
             for place, inner in enumerate(value):
                 yield from self.of(inner, f"{path}.{place}")
+
+    def forest(self, trees, path):
+        name, stream, length, n_nodes = trees["*"]
+        assert name == "forest"
+        values = trees["values"]
+        n_rows = (values["codes"] if isinstance(values, dict) else values)[1][0]
+        content = self.take(stream, length)
+        found = forests.read_forest(content, n_nodes, trees["n_features"], n_rows, varints, Coder)
+        for field, description in found.items():
+            yield f"{path}.{field}", description
 
     def take(self, stream, count):
         content, self.streams[stream] = (

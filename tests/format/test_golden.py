@@ -10,6 +10,8 @@ import pytest
 import skcompress as skc
 from skcompress import ir
 from skcompress.families import all_families, all_transforms
+from skcompress.format._codecs import CODECS
+from skcompress.format._packs import PACKS
 
 HERE = Path(__file__).parent
 
@@ -22,11 +24,15 @@ def beside(name):
 
 
 make_golden, plain_reader = beside("make_golden"), beside("plain_reader")
-CODECS_OF_VERSION_1 = ("planes", "bits", "delta", "table", "columns", "text")
-FILES = sorted((HERE / "golden" / "v1").glob("*.skc"))
+FILES = sorted((HERE / "golden").glob("*/*.skc"))
+NEWEST = [path for path in FILES if path.parent.name == "v2"]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def name_of(path):
+    return f"{path.parent.name}-{path.stem}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_golden_file_predicts_what_it_did(path):
     expected = np.load(path.with_suffix(".npz"))
     found = make_golden.answers(skc.load(path), expected["X"])
@@ -39,13 +45,13 @@ def test_golden_file_predicts_what_it_did(path):
             np.testing.assert_array_equal(values, expected[name])
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_golden_file_holds_the_same_arrays(path):
     expected = np.load(path.with_suffix(".npz"))
     assert make_golden.digest(skc.load(path).ir) == str(expected["digest"])
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_plain_python_reads_the_same_arrays(path):
     _, found = plain_reader.read(path.read_bytes())
     expected = dict(skc.load(path).ir.arrays("model."))
@@ -57,14 +63,14 @@ def test_plain_python_reads_the_same_arrays(path):
 
 
 def test_every_family_has_a_golden_file():
-    names = {path.stem.rpartition("-")[0] for path in FILES}
+    names = {path.stem.rpartition("-")[0] for path in NEWEST}
     families = (*all_families(), *all_transforms())
     assert {family.name.rpartition(".")[2] for family in families} <= names
 
 
 def test_every_ir_class_stands_in_a_golden_file():
     found = set()
-    for path in FILES:
+    for path in NEWEST:
         nodes = [skc.load(path).ir]
         while nodes:
             node = nodes.pop()
@@ -73,9 +79,28 @@ def test_every_ir_class_stands_in_a_golden_file():
     assert found == set(ir.TAGS)
 
 
-def test_every_codec_of_version_1_stands_in_a_golden_file():
+def test_every_codec_and_pack_stands_in_a_golden_file():
     texts = [json.dumps(plain_reader.read(path.read_bytes())[0]) for path in FILES]
-    assert all(any(f'"{name}"' in text for text in texts) for name in CODECS_OF_VERSION_1)
+    for name in (*CODECS, *PACKS):
+        if name != "raw":
+            assert any(f'"{name}"' in text for text in texts), name
+
+
+@pytest.mark.parametrize("name", make_golden.KEYS)
+def test_golden_signatures_are_those_of_their_keys(name):
+    key = make_golden.KEYS[name]
+    path = HERE / "golden" / "v2" / f"{name}.skc"
+    trusted = getattr(key, "public_key", key)
+    assert skc.verify_signature(path, [trusted]) == trusted
+
+
+def test_golden_mapped_files_are_mapped():
+    paths = [path for path in FILES if path.stem.startswith("mapped-")]
+    assert paths
+    for path in paths:
+        expected = np.load(path.with_suffix(".npz"))
+        found = make_golden.answers(skc.load(path, mmap=True), expected["X"])
+        np.testing.assert_array_equal(found["predict.0"], expected["predict.0"])
 
 
 def test_golden_files_are_not_written_again(tmp_path, monkeypatch, capsys):
