@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+BENCH := sizes
 BIN := $(VENV)/bin
 DIST := build/dist
 # Folders are listed too: their times change when a file in them is removed.
@@ -29,7 +30,7 @@ help:
 	@echo "make docs      the documentation with its gallery, into docs/_build/html"
 	@echo "make examples  every example as a script"
 	@echo "make fuzz      the long tests that make test leaves out"
-	@echo "make bench     sizes beside other libraries"
+	@echo "make bench     sizes beside other libraries; BENCH=lossless for files, times and entropy"
 	@echo "make clean     remove the environments and all that was built"
 
 demo: $(VENV)/.installed
@@ -59,7 +60,7 @@ fuzz: $(VENV)/.installed $(VENV)/.dev
 	$(PYTEST) -m slow ./tests $(ARGS)
 
 bench: $(VENV)-bench/.installed
-	env -u PYTHONSAFEPATH $(VENV)-bench/bin/python benchmarks/sizes.py $(ARGS)
+	env -u PYTHONSAFEPATH $(VENV)-bench/bin/python benchmarks/$(BENCH).py $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(VENV)-* build .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from models import SPECS, Fitted, models
-from sizes import geometric_mean, kilobytes
+from tables import geometric_mean, kilobytes
 
 import skcompress as skc
 from skcompress.ir import TreeEnsemble

@@ -3,9 +3,10 @@
 Usage: python benchmarks/lossless.py [NAME ...] [--scale] [--markdown FILE]
 
 Every model of `models.py` is written at level `lossless`. Ratios are those of the other library's
-figure to ours, from the same run; seconds are the least of interleaved repeats in one process.
-`--scale` adds forests from 10^4 to 10^7 nodes. Boosted trees are weighed with leaf values as
-float32, too, to which slim-trees rounds them.
+figure to ours, from the same run; seconds are the least of rounds in one process, in which all
+actions take turns. `--scale` adds forests of 10^4 to 10^7 nodes. Boosted trees are weighed with
+leaf values as float32, too: slim-trees rounds to it the leaf values of all trees that it packs,
+which histogram boosting's are not.
 """
 
 from __future__ import annotations
@@ -14,31 +15,41 @@ import argparse
 import functools
 import tempfile
 import time
+import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from entropy import PARTS, STREAMS, bits_of_file, column_entropy, order_zero
 from models import SPECS, Fitted, models
-from sizes import geometric_mean, joblib_bytes, kilobytes, same
-from sklearn.ensemble import ExtraTreesClassifier
+from peers import joblib_bytes
+from sklearn.ensemble import RandomForestClassifier
+from tables import geometric_mean, kilobytes, same, table
 
 import skcompress as skc
 from skcompress.families import lift
-from skcompress.format._forest import bits_by_stream
+from skcompress.format._forest import memory_to_decode
 from skcompress.ir import TreeEnsemble, decode
 
 BOOSTED = ("california-gbr", "adult-hgb")
-REPEATS = 5
+NOT_PACKED = ("adult-hgb",)
+"""Models of which slim-trees makes no more than a pickle with LZMA."""
+
+ROUNDS = 3, 20
+SECONDS = 8.0
+SIZES = ((600, 22), (6000, 21), (60_000, 21), (60_000, 206))
+"""Rows and trees of forests of about 10^4, 10^5, 10^6 and 10^7 nodes."""
 
 
-def least_seconds(
-    actions: dict[str, Callable[[], Any]], repeats: int = REPEATS
-) -> dict[str, float]:
-    """The shortest time of each action, one after the other in every round."""
+def least_seconds(**actions: Callable[[], Any]) -> dict[str, float]:
+    """The shortest time of each action; rounds go on for a while, within limits."""
     found = dict.fromkeys(actions, np.inf)
-    for _ in range(repeats):
+    begin = time.perf_counter()
+    for done in range(ROUNDS[1]):
+        if done >= ROUNDS[0] and time.perf_counter() - begin > SECONDS:
+            break
         for name, action in actions.items():
             start = time.perf_counter()
             action()
@@ -46,212 +57,219 @@ def least_seconds(
     return found
 
 
-def entropy(symbols: np.ndarray) -> float:
-    """Empirical entropy of all symbols together, in bits."""
-    counts = np.unique(symbols, return_counts=True)[1]
-    return float(-(counts * np.log2(counts / counts.sum())).sum())
-
-
-def entropy_without_contexts(trees: TreeEnsemble) -> float:
-    """Bits of topology, features, thresholds of each feature, leaf rows and missing directions."""
-    threshold = decode(trees.threshold)
-    by_feature = sum(
-        entropy(threshold[trees.feature == feature]) for feature in np.unique(trees.feature)
-    )
-    parts = [trees.internal, trees.feature, trees.leaf]
-    parts += [] if trees.missing_left is None else [trees.missing_left]
-    return by_feature + sum(map(entropy, parts))
-
-
-STREAMS = ("topology", "feature", "rank", "leaf", "missing", "tables")
-
-
-def bits_of(trees: TreeEnsemble) -> dict[str, float]:
-    """Bits of a forest's parts by the codec's model."""
-    parts = dict.fromkeys(STREAMS, 0.0)
-    for name, bits in (bits_by_stream(trees) or {}).items():
-        first = name.split()[0]
-        parts[first if first in parts else "tables"] += bits
-    return parts
+def equal(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Share of outputs that are the same to the last bit."""
+    return float(np.mean(ours == theirs))
 
 
 def measure_trees(fitted: Fitted, folder: Path) -> dict[str, Any]:
-    """One row of the table of tree models."""
+    """Figures of a tree model."""
     from slim_trees import dump_sklearn_compressed, load_compressed
 
     model, X = fitted.model, fitted.X_test
     if "n_jobs" in model.get_params():
+        # With more, scikit-learn adds trees in another order each time.
         model.set_params(n_jobs=1)
     small = skc.compress(model, level="lossless")
     data, path = skc.dumps(small), folder / "model.pkl.lzma"
-    method = "predict_proba" if hasattr(model, "predict_proba") else "predict"
-    answers = getattr(skc.loads(data), method)(X)
-    trees = small.ir.predictor
+    again, trees = skc.loads(data), small.ir.predictor
     assert isinstance(trees, TreeEnsemble)
+    final = "predict_proba" if hasattr(model, "predict_proba") else "predict"
+    raw = "decision_function" if hasattr(model, "decision_function") else final
     seconds = least_seconds(
-        {
-            "slim dump": lambda: dump_sklearn_compressed(model, path),
-            "slim load": lambda: load_compressed(path),
-            "compress": lambda: skc.compress(model, level="lossless"),
-            "dump": lambda: skc.dumps(small),
-            "load": lambda: skc.loads(data),
-        },
-        3,
+        slim_dump=lambda: dump_sklearn_compressed(model, path),
+        dump=lambda: skc.dumps(small),
+        lift_and_dump=lambda: skc.dumps(skc.compress(model, level="lossless")),
     )
-    row = {
+    seconds |= least_seconds(
+        slim_load=lambda: load_compressed(path),
+        load=lambda: skc.loads(data),
+        slim_first=lambda: load_compressed(path).predict(X[:1]),
+        first=lambda: skc.loads(data).predict(X[:1]),
+    )
+    rounded = trees.replace(values=decode(trees.values).astype(np.float32))
+    at_float32 = skc.dumps(skc.CompactModel(small.ir.with_predictor(rounded)))
+    return {
         "name": fitted.name,
         "nodes": trees.n_nodes,
         "joblib": joblib_bytes(model),
         "joblib+lzma": joblib_bytes(model, ("lzma", 6)),
         "slim-trees+lzma": path.stat().st_size,
         "ours": len(data),
-        "ours at float32": len(data),
-        "equal": float(np.mean(answers == getattr(model, method)(X))),
-        "bits": bits_of(trees),
-        "without contexts": entropy_without_contexts(trees),
-        "values": decode(trees.values).nbytes,
+        "ours at float32": len(at_float32) if fitted.name in BOOSTED else len(data),
+        "equal raw": equal(getattr(again, raw)(X), getattr(model, raw)(X)),
+        "equal": equal(getattr(again, final)(X), getattr(model, final)(X)),
+        "bits": bits_of_file(trees, data),
+        "order zero": order_zero(trees),
         **seconds,
     }
-    if fitted.name in BOOSTED:
-        values = decode(trees.values).astype(np.float32)
-        rounded = small.ir.with_predictor(trees.replace(values=values))
-        row["ours at float32"] = len(skc.dumps(skc.CompactModel(rounded)))
-    return row
 
 
 def measure_vectors(fitted: Fitted) -> dict[str, Any]:
-    """One row of the table of other models."""
+    """Figures of any other model."""
     model, X = fitted.model, fitted.X_test
     small = skc.compress(model, level="lossless")
     data = skc.dumps(small)
-    again = skc.loads(data)
-    seconds = least_seconds({"dump": lambda: skc.dumps(small), "load": lambda: skc.loads(data)}, 3)
+    ours, theirs = skc.loads(data).predict(X), model.predict(X)
     return {
         "name": fitted.name,
         "joblib": joblib_bytes(model),
         "joblib+lzma": joblib_bytes(model, ("lzma", 6)),
         "ours": len(data),
-        "equal": float(np.mean(same(again.predict(X), model.predict(X)))),
-        **seconds,
+        "entropy": column_entropy(small) / 8,
+        "equal": equal(ours, theirs),
+        "close": float(np.mean(same(ours, theirs))),
+        **least_seconds(dump=lambda: skc.dumps(small), load=lambda: skc.loads(data)),
     }
 
 
-def scales() -> Iterator[str]:
-    """Seconds per million nodes of forests of 10^4 to 10^7 nodes on random rows."""
+def scales() -> Iterator[list[str]]:
+    """Seconds and bytes of forests of 10^4 to 10^7 nodes."""
     rng = np.random.default_rng(0)
-    yield "| nodes | bytes | dump, s per million | load, s per million |"
-    yield "|--:|--:|--:|--:|"
-    for n_rows, n_trees in ((600, 10), (6000, 10), (30_000, 20), (60_000, 100)):
-        X, y = rng.normal(size=(n_rows, 8)), rng.integers(0, 10, n_rows)
-        forest = ExtraTreesClassifier(n_trees, random_state=0, n_jobs=-1).fit(X, y)
-        model = lift(forest)
+    for n_rows, n_trees in SIZES:
+        X, y = rng.normal(size=(n_rows, 8)).round(2), rng.integers(0, 2, n_rows)
+        forest = RandomForestClassifier(
+            n_trees, max_features=1, bootstrap=False, random_state=0, n_jobs=1
+        )
+        model = lift(forest.fit(X, y))
         trees = model.predictor
         assert isinstance(trees, TreeEnsemble)
         small = skc.CompactModel(model.with_predictor(trees.replace(notes=None)))
-        del forest, model
+        n_nodes = trees.n_nodes
+        del forest, model, trees
         data = skc.dumps(small)
-        actions = {
-            "dump": functools.partial(skc.dumps, small),
-            "load": functools.partial(skc.loads, data),
-        }
-        seconds = least_seconds(actions, 2)
-        millions = trees.n_nodes / 1e6
-        yield (
-            f"| {trees.n_nodes} | {len(data)} | {seconds['dump'] / millions:.2f} "
-            f"| {seconds['load'] / millions:.2f} |"
+        seconds = least_seconds(
+            dump=functools.partial(skc.dumps, small), load=functools.partial(skc.loads, data)
         )
+        tracemalloc.start()
+        skc.loads(data)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        per_million = [f"{1e6 * seconds[name] / n_nodes:.2f}" for name in ("dump", "load")]
+        declared = memory_to_decode(n_nodes)
+        yield [
+            str(n_nodes), kilobytes(len(data)), f"{8 * len(data) / n_nodes:.2f}", *per_million,
+            f"{peak / 1e6:.0f}", f"{declared / 1e6:.0f}",
+        ]  # fmt: skip
 
 
-def table(header: list[str], rows: list[list[str]]) -> list[str]:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(header) + " |", "|---" + "|--:" * (len(header) - 1) + "|"]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+def mean(rows: list[dict[str, Any]], theirs: str, ours: str) -> str:
+    """Geometric mean and least ratio of two figures."""
+    ratios = [row[theirs] / row[ours] for row in rows]
+    least = rows[int(np.argmin(ratios))]["name"]
+    return (
+        f"- {theirs} / {ours}: geometric mean {geometric_mean(ratios):.2f} over {len(rows)} "
+        f"models, least {min(ratios):.2f} ({least})"
+    ).replace("_", " ")
 
 
-def ratios(rows: list[dict[str, Any]], name: str, ours: str = "ours") -> str:
-    """Geometric mean and least ratio of two columns."""
-    found = [row[name] / row[ours] for row in rows]
-    return f"{name} / {ours}: geometric mean {geometric_mean(found):.2f}, least {min(found):.2f}"
-
-
-def report_trees(rows: list[dict[str, Any]]) -> list[str]:
-    """Tables and means of tree models."""
-    sizes = [
-        [
-            row["name"],
-            str(row["nodes"]),
-            *(kilobytes(row[n]) for n in ("joblib", "joblib+lzma", "slim-trees+lzma", "ours")),
-            f"{row['joblib'] / row['ours']:.1f}",
-            f"{row['slim-trees+lzma'] / row['ours']:.2f}",
-            f"{row['slim-trees+lzma'] / row['ours at float32']:.2f}",
-            f"{row['dump']:.3f}",
-            f"{row['slim dump'] / row['dump']:.1f}",
-            f"{row['load']:.3f}",
-            f"{row['slim load'] / row['load']:.2f}",
-            f"{row['compress']:.2f}",
-            f"{row['equal']:.6f}",
-        ]
-        for row in rows
-    ]
-    header = [
-        "model", "nodes", "joblib, kB", "joblib+lzma", "slim-trees+lzma", "ours, kB",
-        "joblib / ours", "slim / ours", "with leaves as float32", "dump, s", "slim / ours",
-        "load, s", "slim / ours", "compress, s", "equal outputs",
-    ]  # fmt: skip
-    bits = [
-        [
-            row["name"],
-            *(f"{row['bits'][name] / row['nodes']:.2f}" for name in STREAMS),
-            f"{sum(row['bits'].values()) / row['nodes']:.2f}",
-            f"{(8 * row['ours'] - sum(row['bits'].values())) / row['nodes']:.2f}",
-            f"{8 * row['ours'] / row['nodes']:.2f}",
-            f"{row['without contexts'] / row['nodes']:.2f}",
-            f"{row['values']}",
-        ]
-        for row in rows
-    ]
-    bits_header = [
-        "bits a node", *STREAMS, "all of the codec", "leaf values, header, coder", "the file",
-        "entropy without contexts, without tables", "bytes of leaf values in memory",
-    ]  # fmt: skip
-    forests = [row for row in rows if row["name"] not in BOOSTED]
-    lines = [*table(header, sizes), "", *table(bits_header, bits), ""]
-    lines += [
-        f"- {ratios(rows, 'joblib')}",
-        f"- {ratios(rows, 'slim-trees+lzma')}",
-        f"- {ratios(rows, 'slim-trees+lzma', 'ours at float32')}",
-        f"- {ratios(rows, 'slim dump', 'dump')}",
-        f"- {ratios(rows, 'slim load', 'load')}",
-    ]
-    if forests:
-        lines.append(f"- forests and trees: {ratios(forests, 'slim-trees+lzma')}")
-    return lines
-
-
-def report_vectors(rows: list[dict[str, Any]]) -> list[str]:
-    """Table and means of other models."""
+def report_sizes(rows: list[dict[str, Any]]) -> list[str]:
+    """Bytes of tree models."""
+    peers = ("joblib", "joblib+lzma", "slim-trees+lzma")
     cells = [
         [
             row["name"],
-            *(kilobytes(row[name]) for name in ("joblib", "joblib+lzma", "ours")),
-            f"{row['joblib'] / row['ours']:.2f}",
-            f"{row['joblib+lzma'] / row['ours']:.2f}",
-            f"{row['dump']:.3f}",
-            f"{row['load']:.3f}",
+            str(row["nodes"]),
+            *(kilobytes(row[name]) for name in (*peers, "ours", "ours at float32")),
+            *(f"{row[peer] / row['ours']:.2f}" for peer in peers),
+            f"{row['slim-trees+lzma'] / row['ours at float32']:.2f}",
+            f"{row['equal raw']:.6f}",
             f"{row['equal']:.6f}",
         ]
         for row in rows
     ]
     header = [
-        "model", "joblib, kB", "joblib+lzma", "ours, kB", "joblib / ours", "joblib+lzma / ours",
-        "dump, s", "load, s", "equal predictions",
+        "model", "nodes", *(f"{peer}, kB" for peer in peers), "ours, kB",
+        "boosting at float32, kB", *(f"{peer} / ours" for peer in peers),
+        "slim-trees / ours, boosting at float32", "equal sums", "equal outputs",
     ]  # fmt: skip
-    return [
-        *table(header, cells),
-        "",
-        f"- {ratios(rows, 'joblib')}",
-        f"- {ratios(rows, 'joblib+lzma')}",
+    lines = [*table(header, cells), ""]
+    groups = {
+        "All": rows,
+        f"Without {', '.join(NOT_PACKED)}, which slim-trees does not pack": [
+            row for row in rows if row["name"] not in NOT_PACKED
+        ],
+        "Forests and trees": [row for row in rows if row["name"] not in BOOSTED],
+        "Boosting": [row for row in rows if row["name"] in BOOSTED],
+    }
+    for name, group in groups.items():
+        if group:
+            lines += [f"{name}:", "", mean(group, "joblib", "ours")]
+            lines += [mean(group, "slim-trees+lzma", n) for n in ("ours", "ours at float32")]
+            lines.append("")
+    return lines
+
+
+def report_seconds(rows: list[dict[str, Any]]) -> list[str]:
+    """Times of tree models: each of ours, and how many times longer slim-trees takes."""
+    pairs = {
+        "dump": "slim_dump",
+        "lift_and_dump": "slim_dump",
+        "load": "slim_load",
+        "first": "slim_first",
+    }
+    cells = [
+        [
+            row["name"],
+            *(text for ours, slim in pairs.items()
+              for text in (f"{row[ours]:.4f}", f"{row[slim] / row[ours]:.2f}")),
+        ]
+        for row in rows
+    ]  # fmt: skip
+    names = ("dumps, s", "compress and dumps, s", "loads, s", "loads and predict a row, s")
+    header = ["model", *(text for name in names for text in (name, "slim-trees / ours"))]
+    packed = [row for row in rows if row["name"] not in NOT_PACKED]
+    lines = [*table(header, cells), ""]
+    lines += [mean(packed, slim, ours) for ours, slim in pairs.items() if packed]
+    return [*lines, ""]
+
+
+def report_bits(rows: list[dict[str, Any]]) -> list[str]:
+    """Bits a node, and the entropy without contexts."""
+    cells = []
+    for row in rows:
+        bits, zero, nodes = row["bits"], row["order zero"], row["nodes"]
+        told = sum(bits[name] for name in STREAMS)
+        first, second, *_ = sorted(PARTS, key=bits.get, reverse=True)
+        total = 8 * row["ours"]
+        cells.append(
+            [
+                row["name"],
+                *(f"{bits[n] / nodes:.2f} ({zero[n] / nodes:.2f})" for n in STREAMS),
+                *(f"{bits[n] / nodes:.3f}" for n in PARTS if n not in STREAMS),
+                f"{total / nodes:.2f}",
+                f"{told / sum(zero.values()):.3f}",
+                f"{bits['coder'] / (told + bits['tables']):.5f}",
+                f"{first} {bits[first] / total:.0%}, {second} {bits[second] / total:.0%}",
+            ]
+        )
+    header = [
+        "bits a node (entropy of order 0)", *PARTS, "file", "symbols / their entropy of order 0",
+        "coder / model's bits", "most bits in",
+    ]  # fmt: skip
+    return [*table(header, cells), ""]
+
+
+def report_vectors(rows: list[dict[str, Any]]) -> list[str]:
+    """Bytes and times of other models."""
+    cells = [
+        [
+            row["name"],
+            *(kilobytes(row[name]) for name in ("joblib", "joblib+lzma", "ours", "entropy")),
+            *(f"{row[name] / row['ours']:.2f}" for name in ("joblib", "joblib+lzma")),
+            f"{row['ours'] / row['entropy']:.3f}",
+            *(f"{row[name]:.4f}" for name in ("dump", "load")),
+            *(f"{row[name]:.6f}" for name in ("equal", "close")),
+        ]
+        for row in rows
     ]
+    header = [
+        "model", "joblib, kB", "joblib+lzma, kB", "ours, kB", "columns' entropy and tables, kB",
+        "joblib / ours", "joblib+lzma / ours", "ours / entropy", "dumps, s", "loads, s",
+        "equal to the bit", "equal within rounding",
+    ]  # fmt: skip
+    means = [mean(rows, peer, "ours") for peer in ("joblib", "joblib+lzma")]
+    return [*table(header, cells), "", *means, ""]
 
 
 def main() -> None:
@@ -270,11 +288,18 @@ def main() -> None:
             else:
                 vectors.append(measure_vectors(fitted))
             print(f"{fitted.name}: measured", flush=True)
-    lines = [*(report_trees(trees) if trees else []), ""]
-    lines += [*(report_vectors(vectors) if vectors else []), ""]
+    lines = []
+    if trees:
+        lines += [*report_sizes(trees), *report_seconds(trees), *report_bits(trees)]
+    if vectors:
+        lines += report_vectors(vectors)
     if arguments.scale:
-        lines += list(scales())
-    text = "\n".join(lines) + "\n"
+        header = [
+            "nodes", "kB", "bits a node", "dumps, s per million", "loads, s per million",
+            "peak memory of loads, MB", "declared for the trees, MB",
+        ]  # fmt: skip
+        lines += table(header, list(scales()))
+    text = "\n".join(lines).rstrip() + "\n"
     print(text)
     if arguments.markdown:
         Path(arguments.markdown).write_text(text, encoding="utf-8")

@@ -10,73 +10,20 @@ test rows are scored once. Ratios are those of the other library's bytes to ours
 from __future__ import annotations
 
 import argparse
-import io
-import lzma
 import os
-import tempfile
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED
 
-import joblib
 import numpy as np
 from models import SPECS, Fitted, models
+from peers import attempt, joblib_bytes, onnx_bytes, skops_bytes, slim_trees_bytes
+from tables import geometric_mean, kilobytes, same, table
 
 import skcompress as skc
 
 PEERS = ("joblib", "joblib+lzma", "slim-trees+lzma", "skops", "onnx+lzma")
-
-
-def joblib_bytes(model: Any, compress: Any = 0) -> int:
-    """Length of a joblib dump."""
-    buffer = io.BytesIO()
-    joblib.dump(model, buffer, compress=compress)
-    return len(buffer.getvalue())
-
-
-def slim_trees_bytes(model: Any) -> int:
-    """Length of a slim-trees dump with LZMA."""
-    from slim_trees import dump_sklearn_compressed
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "model.pkl.lzma")
-        dump_sklearn_compressed(model, path)
-        return path.stat().st_size
-
-
-def skops_bytes(model: Any) -> int:
-    """Length of a deflated skops dump."""
-    import skops.io
-
-    return len(skops.io.dumps(model, compression=ZIP_DEFLATED, compresslevel=9))
-
-
-def onnx_bytes(model: Any, X: Any) -> int:
-    """Length of the ONNX graph with LZMA."""
-    from skl2onnx import to_onnx
-
-    options = {id(model): {"zipmap": False}} if hasattr(model, "classes_") else None
-    graph = to_onnx(model, np.asarray(X[:1], np.float32), options=options)
-    return len(lzma.compress(graph.SerializeToString(), preset=6))
-
-
-def same(predicted: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Equal labels; numbers that differ by no more than rounding."""
-    if predicted.dtype.kind != "f":
-        return predicted == expected
-    return np.isclose(predicted, expected, rtol=1e-9, atol=1e-12)
-
-
-def attempt(measure: Callable[[], int]) -> int | None:
-    """A peer's bytes; None where it does not take the model, which is printed."""
-    try:
-        return measure()
-    except Exception as error:  # noqa: BLE001 - a peer may fail in any way; ours may not
-        print(f"  {measure.__name__}: {type(error).__name__}: {str(error)[:90]}", flush=True)
-        return None
 
 
 def measure(fitted: Fitted) -> dict[str, Any]:
@@ -116,29 +63,20 @@ def measure(fitted: Fitted) -> dict[str, Any]:
     return row
 
 
-def geometric_mean(numbers: list[float]) -> float:
-    """Geometric mean."""
-    return float(np.exp(np.mean(np.log(numbers))))
-
-
-def kilobytes(count: int | None) -> str:
-    """Bytes as kB with three significant digits."""
-    return "–" if count is None else f"{count / 1000:.3g}" if count < 1e6 else f"{count / 1000:.0f}"
-
-
 def report(rows: list[dict[str, Any]]) -> str:
     """The Markdown table and the geometric means."""
     header = [
         "model", *(f"{peer}, kB" for peer in PEERS), "lossless, kB", "balanced, kB",
         "score", "lossless", "balanced", "joblib / lossless", "joblib / balanced",
     ]  # fmt: skip
-    lines = ["| " + " | ".join(header) + " |", "|---" + "|--:" * (len(header) - 1) + "|"]
+    rows_of_cells = []
     for row in rows:
         cells = [row["name"], *(kilobytes(row[peer]) for peer in PEERS)]
         cells += [kilobytes(row[level]) for level in ("lossless", "balanced")]
         cells += [f"{row[key]:.4f}" for key in ("score", "lossless score", "balanced score")]
         cells += [f"{row['joblib'] / row[level]:.1f}" for level in ("lossless", "balanced")]
-        lines.append("| " + " | ".join(cells) + " |")
+        rows_of_cells.append(cells)
+    lines = table(header, rows_of_cells)
     lines.append("")
     for level in ("lossless", "balanced"):
         for peer in PEERS:
