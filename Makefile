@@ -14,6 +14,8 @@ export PYTHONSAFEPATH := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MPLBACKEND := Agg
 
+FUZZ_SECONDS ?= 600
+
 # One BLAS thread per test worker
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 PIP := $(BIN)/python -m pip --quiet
@@ -29,7 +31,7 @@ help:
 	@echo "make pytest    tests and doctests; ARGS='-k name' chooses"
 	@echo "make docs      the documentation with its gallery, into docs/_build/html"
 	@echo "make examples  every example as a script"
-	@echo "make fuzz      the long tests that make test leaves out"
+	@echo "make fuzz      the long tests that make test leaves out; FUZZ_SECONDS=3600 for longer"
 	@echo "make bench     sizes beside other libraries; BENCH=lossless for files, times and entropy"
 	@echo "make clean     remove the environments and all that was built"
 
@@ -56,7 +58,10 @@ docs: $(VENV)/.installed $(VENV)/.dev
 examples: $(VENV)/.installed $(VENV)/.dev
 	@for example in examples/*.py; do echo "== $$example"; $(BIN)/python $$example || exit 1; done
 
+# Without atheris, which not every system has, files are changed at random.
 fuzz: $(VENV)/.installed $(VENV)/.dev
+	$(PIP) install atheris || true
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz_load.py --seconds $(FUZZ_SECONDS)
 	$(PYTEST) -m slow ./tests $(ARGS)
 
 bench: $(VENV)-bench/.installed

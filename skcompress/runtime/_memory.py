@@ -32,7 +32,7 @@ __all__ = ["memory_to_predict"]
 _PER_OUTPUT = 64
 _PER_TREE_NODE = 64
 _PER_SPARSE_ENTRY = 64
-_PER_COLUMN = 24
+_PER_COLUMN = 48
 _PER_TERM = 160
 _PER_VECTOR = 128
 

@@ -8,6 +8,7 @@ here, so clarity goes before speed.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -52,13 +53,19 @@ class _Tree:
         self._p = p
         self._ranges = np.zeros((n_nodes, 2), np.int64)
         self._ranges[0] = 0, vectors.shape[0]
-        for node in range(self._n_nodes):
-            start, stop = self._ranges[node]
-            left = 2 * node + 1
-            if left < self._n_nodes:
-                middle = start + (stop - start) // 2
-                self._ranges[left] = start, middle
-                self._ranges[left + 1] = middle, stop
+        *inner, _ = self._levels()
+        for level in inner:
+            start, stop = self._ranges[level].T
+            middle = start + (stop - start) // 2
+            children = self._ranges[2 * level.start + 1 : 2 * level.stop + 1]
+            children[:] = np.stack([start, middle, middle, stop], axis=1).reshape(-1, 2)
+
+    def _levels(self) -> Iterator[slice]:
+        """The nodes of each level; together they hold all rows, and each holds one at least."""
+        start = 0
+        while start < self._n_nodes:
+            yield slice(start, 2 * start + 1)
+            start = 2 * start + 1
 
     def margin(self, last: np.ndarray, farthest: np.ndarray) -> np.ndarray:
         """By how much rounding may hide a row behind a farther one, for each query.
@@ -114,9 +121,9 @@ class KdTree(_Tree):
 
     def __init__(self, vectors: np.ndarray, n_nodes: int, p: float) -> None:
         super().__init__(vectors, n_nodes, p)
-        parts = [vectors[start:stop] for start, stop in self._ranges]
-        self._low = np.stack([part.min(axis=0, initial=np.inf) for part in parts])
-        self._high = np.stack([part.max(axis=0, initial=-np.inf) for part in parts])
+        starts = [self._ranges[level, 0] for level in self._levels()]
+        self._low = np.concatenate([np.minimum.reduceat(vectors, start) for start in starts])
+        self._high = np.concatenate([np.maximum.reduceat(vectors, start) for start in starts])
 
     def _bound(self, node: int, point: np.ndarray) -> float:
         below, above = self._low[node] - point, point - self._high[node]
@@ -143,14 +150,14 @@ class BallTree(_Tree):
     def __init__(self, vectors: np.ndarray, n_nodes: int, p: float, centers: np.ndarray) -> None:
         super().__init__(vectors, n_nodes, p)
         self._center = centers
-        self._radius = [
-            self._root(float(self._reduced(vectors[start:stop], center).max(initial=0.0)))
-            for (start, stop), center in zip(self._ranges, centers, strict=True)
-        ]
-
-    def _reduced(self, rows: np.ndarray, center: np.ndarray) -> np.ndarray:
-        everywhere = np.zeros(len(rows), np.int64)
-        return pair_distances(rows, center[np.newaxis], np.arange(len(rows)), everywhere, self._p)
+        rows = np.arange(len(vectors))
+        self._radius: list[float] = []
+        for level in self._levels():
+            ranges = self._ranges[level]
+            node = np.repeat(np.arange(len(ranges)), np.diff(ranges)[:, 0])
+            reduced = pair_distances(vectors, centers[level], rows, node, p)
+            largest = np.maximum.reduceat(reduced, ranges[:, 0])
+            self._radius += map(self._root, largest.tolist())
 
     def _root(self, reduced: float) -> float:
         if self._p == 2:
@@ -158,7 +165,10 @@ class BallTree(_Tree):
         return reduced if math.isinf(self._p) else c_power(reduced, 1.0 / self._p)
 
     def _bound(self, node: int, point: np.ndarray) -> float:
-        distance = self._root(float(self._reduced(point[np.newaxis], self._center[node])[0]))
+        first = np.zeros(1, np.int64)
+        center = self._center[node][np.newaxis]
+        reduced = pair_distances(point[np.newaxis], center, first, first, self._p)
+        distance = self._root(float(reduced[0]))
         least = max(0.0, distance - self._radius[node])
         if math.isinf(self._p):
             return least

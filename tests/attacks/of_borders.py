@@ -155,6 +155,7 @@ def borders():
             {"input": {"n_features": 2, "names": ["<script>", "\u001b[2J\u202e"]}},
             None,
         ),
+        ("names-of-brackets", {"input": {"n_features": 2, "names": ['"[{\\' * 100, "]"]}}, None),
         ("family-of-markup", {"family": "<img src=x onerror=alert(1)>"}, "dotted name"),
         ("family-of-escape-codes", {"family": "\u001b]0;title\u0007"}, "dotted name"),
         ("family-of-surrogates", {"family": "\ud800"}, "dotted name"),

@@ -15,6 +15,7 @@ def containers():
     yield "pickle", b"\x80\4\x95\x0b\0\0\0\0\0\0\0\x8c\7builtins.", "does not begin"
     yield "magic-alone", sound[:8], "cut off"
     yield "line-ends-translated", sound.replace(b"\r\n", b"\n"), "transfer"
+    yield "high-bits-stripped", b"\x09" + sound[1:], "transfer"
     yield "version-of-the-future", pack(header, version=250), "version 250.*Update"
     yield "version-zero", pack(header, version=0), "version 0"
     yield "trailer-of-unknown-kind", pack(header, trailer=7), "trailer is of kind 7"
