@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..ir import TreeEnsemble, TreeNotes, decode
+from ..ir import TreeEnsemble, TreeNotes, decode, shape_of
 
 __all__ = ["Layout", "breadth_first", "depth_first", "floor_to_float32"]
 
@@ -104,8 +104,9 @@ def depth_first(trees: TreeEnsemble) -> list[dict[str, np.ndarray]]:
         place[left[split] + 1] = place[split] + 1 + sizes[left[split]]
 
     notes = trees.notes or _no_notes(trees)
-    values = np.empty((n_nodes, trees.n_outputs))
-    values[~trees.internal] = decode(trees.values)[trees.leaf]
+    table = decode(trees.values)
+    values = np.empty((n_nodes, table.shape[1]))
+    values[~trees.internal] = table[trees.leaf]
     values[trees.internal] = notes.values
     missing = trees.missing_left
     if missing is None:
@@ -141,5 +142,5 @@ def _no_notes(trees: TreeEnsemble) -> TreeNotes:
         impurity=np.full(trees.n_nodes, np.nan),
         weight=np.zeros(trees.n_nodes),
         n_samples=np.zeros(trees.n_nodes, np.int64),
-        values=np.full((n_split, trees.n_outputs), np.nan),
+        values=np.full((n_split, shape_of(trees.values)[1]), np.nan),
     )

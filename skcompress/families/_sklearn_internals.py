@@ -18,6 +18,7 @@ from sklearn.metrics import DistanceMetric
 from sklearn.preprocessing import LabelBinarizer, StandardScaler
 from sklearn.tree._tree import NODE_DTYPE, Tree
 from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._missing import is_scalar_nan
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions, validate_params
 from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
 
@@ -154,15 +155,22 @@ def takes_missing(tree_estimator: Any) -> bool:
 
 
 def boosting_start(boosting: Any, n_outputs: int) -> np.ndarray | None:
-    """What the sum of a `GradientBoosting` model starts from; None if its `init` depends on X."""
+    """What the sum of a `GradientBoosting` model starts from; None if `init` gives no constant."""
     init = boosting.init_
     if isinstance(init, str):
         return np.zeros(n_outputs)
-    if not isinstance(init, DummyClassifier | DummyRegressor) or init.strategy == "stratified":
+    # "stratified" draws at random.
+    if type(init) not in (DummyClassifier, DummyRegressor) or init.strategy == "stratified":
         return None
     row = np.zeros((1, boosting.n_features_in_), np.float32)
     start: np.ndarray = boosting._raw_predict_init(row)[0]
     return start
+
+
+def set_boosting_loss(boosting: Any) -> Any:
+    """Give a `GradientBoosting` model the loss of its parameters, and return its link."""
+    boosting._loss = boosting._get_loss(sample_weight=None)
+    return boosting._loss.link
 
 
 def histogram_trees(boosting: Any) -> list[tuple[int, dict[str, np.ndarray]]]:
@@ -181,10 +189,21 @@ def histogram_trees(boosting: Any) -> list[tuple[int, dict[str, np.ndarray]]]:
                         "threshold": nodes["num_threshold"],
                         "missing_left": nodes["missing_go_to_left"].astype(bool),
                         "value": nodes["value"],
+                        "on_category": nodes["is_categorical"].astype(bool),
+                        "category_set": _category_sets(predictor),
                     },
                 )
             )
     return trees
+
+
+def _category_sets(predictor: Any) -> np.ndarray:
+    """The 256-bit set of categories that go left at each node; empty where there is none."""
+    nodes, sets = predictor.nodes, np.asarray(predictor.raw_left_cat_bitsets)
+    spread = np.zeros((nodes.size, 8), np.uint32)
+    chosen = nodes["is_categorical"].astype(bool)
+    spread[chosen] = sets[nodes["bitset_idx"][chosen]]
+    return spread
 
 
 def histogram_start(boosting: Any) -> np.ndarray:
@@ -192,9 +211,35 @@ def histogram_start(boosting: Any) -> np.ndarray:
     return np.asarray(boosting._baseline_prediction, dtype=np.float64).ravel()
 
 
-def histogram_has_categories(boosting: Any) -> bool:
-    """Whether a histogram gradient boosting model splits on categories."""
-    return boosting.is_categorical_ is not None
+def histogram_categories(
+    boosting: Any,
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, np.ndarray] | None:
+    """How a histogram gradient boosting model sees categories; None if it sees none.
+
+    Returns
+    -------
+    columns : ndarray of int
+        Input column of each column that the trees see; those of categories come first.
+    categories : list of ndarray
+        Categories in the order of their codes, column by column, without the missing one.
+    known : ndarray of uint32, of shape (n_categorical_features, 8)
+        Codes seen in training, as 256-bit sets.
+    known_row : ndarray of int32, of shape (n_features,)
+        Row in `known` of each column that the trees see, -1 for numbers.
+    """
+    if boosting._preprocessor is None:
+        return None
+    encoder = boosting._preprocessor.named_transformers_["encoder"]
+    chosen = np.asarray(boosting.is_categorical_)
+    columns = np.concatenate([np.flatnonzero(chosen), np.flatnonzero(~chosen)])
+    known, row = boosting._bin_mapper.make_known_categories_bitsets()
+    known_row = np.where(boosting._is_categorical_remapped, row, -1).astype(np.int32)
+    categories = [
+        # A missing value was put last, if there was one.
+        values[:-1] if values.size and is_scalar_nan(values[-1]) else values
+        for values in encoder.categories_
+    ]
+    return columns, categories, np.asarray(known, np.uint32), known_row
 
 
 # ---------------------------------------------------------------- support vector machines

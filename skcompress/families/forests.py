@@ -46,24 +46,34 @@ def _lift(forest: Any) -> Model:
 
 def _lower(forest_class: Any, tree_class: Any) -> Callable[[Model, bool], Any]:
     def lower(model: Model, allow_missing: bool) -> Any:
-        trees = lower_trees(model, tree_class, allow_missing)
-        params = {**dict(model.params), "n_estimators": len(trees)}
-        forest = forest_class(**params)
+        forest = forest_class(**dict(model.params))
+
+        def member() -> Any:
+            return tree_class(**{name: getattr(forest, name) for name in forest.estimator_params})
+
+        trees, lost = lower_trees(model, member, allow_missing)
+        forest.n_estimators = len(trees)
         forest.estimator_ = tree_class()
         forest.estimators_ = trees
         forest.n_features_in_ = trees[0].n_features_in_
         set_targets(forest, model.head)
         for tree in trees:
             _as_member(tree)
-        return finish(forest, model)
+        return finish(forest, model, (*lost, *_lost_with_training_rows(forest)))
 
     return lower
 
 
+def _lost_with_training_rows(forest: Any) -> tuple[str, ...]:
+    """What only the rows that each tree was fitted on would tell."""
+    if not forest.oob_score:
+        return ("estimators_samples_",)
+    prediction = "oob_decision_function_" if hasattr(forest, "classes_") else "oob_prediction_"
+    return ("estimators_samples_", "oob_score_", prediction)
+
+
 def _as_member(tree: Any) -> None:
-    """A forest's trees know class indices, not labels, and no feature names."""
-    if hasattr(tree, "feature_names_in_"):
-        del tree.feature_names_in_
+    """A forest's trees know class indices, not labels."""
     if hasattr(tree, "classes_"):
         single = tree.n_outputs_ == 1
         sizes = [tree.n_classes_] if single else tree.n_classes_

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,13 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from ..exceptions import UnsupportedEstimatorError
 from ..ir import (
+    CategorySplits,
     Chain,
     ClassScores,
     Head,
     Model,
     Numbers,
+    OrdinalEncode,
     TreeEnsemble,
     distinct_rows,
     smallest_unsigned,
@@ -25,7 +28,7 @@ from ._layout import breadth_first
 from ._params import plain_params
 from ._registry import Family, dotted_name, register
 from ._sklearn_internals import (
-    histogram_has_categories,
+    histogram_categories,
     histogram_start,
     histogram_trees,
 )
@@ -36,11 +39,6 @@ _EXPONENTIAL = ("gamma", "poisson")
 
 
 def _lift(boosting: Any, head: Head) -> Model:
-    if histogram_has_categories(boosting):
-        raise UnsupportedEstimatorError(
-            f"{type(boosting).__name__}: models with categorical_features cannot be represented "
-            "yet; encode the categories in a step of your own and pass categorical_features=None."
-        )
     trees = histogram_trees(boosting)
     arrays = [a for _, a in trees]
     layout = breadth_first([a["left"] for a in arrays], [a["right"] for a in arrays])
@@ -51,6 +49,19 @@ def _lift(boosting: Any, head: Head) -> Model:
     values, leaf = distinct_rows(layout.leaves(joined("value"))[:, None])
     missing = layout.splits(joined("missing_left"))
     start = histogram_start(boosting)
+    transforms: tuple[OrdinalEncode, ...] = ()
+    categories = None
+    seen = histogram_categories(boosting)
+    if seen is not None:
+        columns, tables, known, known_row = seen
+        transforms = (_encoder(boosting, columns, tables),)
+        on_category = layout.splits(joined("on_category"))
+        categories = CategorySplits(
+            is_category=on_category,
+            left=layout.splits(joined("category_set"))[on_category],
+            known=known,
+            known_row=known_row,
+        )
     ensemble = TreeEnsemble(
         internal=layout.internal,
         feature=layout.splits(joined("feature")).astype(
@@ -65,13 +76,37 @@ def _lift(boosting: Any, head: Head) -> Model:
         tree_output=np.array([column for column, _ in trees], smallest_unsigned(start.size)),
         base=start,
         float32_inputs=False,
+        categories=categories,
     )
     return Model(
         input=input_spec(boosting, finite="any"),
-        chain=Chain(transforms=(), predictor=ensemble),
+        chain=Chain(transforms=transforms, predictor=ensemble),
         head=head,
         family=dotted_name(boosting),
         params=plain_params(boosting),
+    )
+
+
+def _encoder(boosting: Any, columns: np.ndarray, tables: list[np.ndarray]) -> OrdinalEncode:
+    numbers = [_as_numbers(boosting, values) for values in tables]
+    sizes = np.array([values.size for values in numbers])
+    return OrdinalEncode(
+        columns=columns.astype(smallest_unsigned(columns.size - 1)),
+        sizes=sizes.astype(smallest_unsigned(int(sizes.max()))),
+        categories=np.concatenate(numbers),
+        n_features=int(boosting.n_features_in_),
+    )
+
+
+def _as_numbers(boosting: Any, categories: np.ndarray) -> np.ndarray:
+    """Categories as float64, in which the compact model takes its rows."""
+    if all(isinstance(value, Real) for value in categories.tolist()):
+        numbers = categories.astype(np.float64)
+        if np.isfinite(numbers).all() and numbers.tolist() == categories.tolist():
+            return numbers
+    raise UnsupportedEstimatorError(
+        f"{type(boosting).__name__}: categories must be numbers that float64 holds; got "
+        f"{categories[:5].tolist()}. Encode them in a step of your own before the model."
     )
 
 

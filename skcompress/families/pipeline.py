@@ -13,7 +13,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..exceptions import UnsupportedEstimatorError
 from ..ir import Chain, InputSpec, Model, Project, Transform, Transformed
-from ._registry import FAMILIES, TRANSFORMS, dotted_name, find_family, find_transform, unsupported
+from ._registry import (
+    FAMILIES,
+    TRANSFORMS,
+    Lower,
+    dotted_name,
+    find_family,
+    find_transform,
+    unsupported,
+)
 from .text import join_counts_and_weights
 from .transforms import lower_transform, removes_missing
 
@@ -153,23 +161,35 @@ def lower_steps(model: Model, allow_missing: bool) -> Any:
     UnsupportedEstimatorError
         If scikit-learn has no estimator that can hold it.
     """
+    predictor = model.chain.predictor
+    way_back = None if predictor is None else _way_back(model.family)
     steps = [lower_transform(transform, allow_missing) for transform in model.chain.transforms]
     if steps and model.input.names is not None:
         steps[0].feature_names_in_ = np.array(model.input.names, dtype=object)
-    predictor = model.chain.predictor
-    if predictor is not None:
-        family = FAMILIES.get(model.family)
-        if family is None or family.lower is None:
-            raise UnsupportedEstimatorError(
-                "There is no way back to a scikit-learn estimator from a model of class "
-                f"{model.family.rpartition('.')[2]!r}."
-            )
+    if way_back is not None:
         if steps:
             model = model.replace(
-                input=InputSpec(n_features=predictor.n_features, sparse=True),  # type: ignore[attr-defined]
+                input=InputSpec(n_features=predictor.n_features, sparse=True),  # type: ignore[union-attr]
                 chain=Chain(transforms=(), predictor=predictor),
             )
-        steps.append(family.lower(model, allow_missing))
+        steps.append(way_back(model, allow_missing))
     if not steps:
         raise UnsupportedEstimatorError("The model changes nothing: it has no steps.")
-    return steps[0] if len(steps) == 1 else make_pipeline(*steps)
+    if len(steps) == 1:
+        return steps[0]
+    pipeline = make_pipeline(*steps)
+    missing = getattr(steps[-1], "skcompress_missing_", ())
+    if missing:
+        pipeline.skcompress_missing_ = missing
+    return pipeline
+
+
+def _way_back(name: str) -> Lower:
+    """What lowers models of a class."""
+    family = FAMILIES.get(name)
+    if family is None or family.lower is None:
+        raise UnsupportedEstimatorError(
+            "There is no way back to a scikit-learn estimator from a model of class "
+            f"{name.rpartition('.')[2]!r}."
+        )
+    return family.lower

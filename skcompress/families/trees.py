@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -22,6 +24,7 @@ from ..ir import (
     Shares,
     TreeEnsemble,
     TreeNotes,
+    decode,
     distinct_rows,
     smallest_unsigned,
 )
@@ -32,7 +35,16 @@ from ._params import plain_params
 from ._registry import Family, dotted_name, register
 from ._sklearn_internals import build_tree, takes_missing, tree_arrays
 
-__all__ = ["lift_trees", "lower_trees", "needs_notes", "set_targets", "tree_head"]
+__all__ = [
+    "build_trees",
+    "finish",
+    "lift_trees",
+    "lower_trees",
+    "max_features",
+    "set_targets",
+    "tree_ensemble",
+    "tree_head",
+]
 
 _LOST_WITHOUT_NOTES = (
     "feature_importances_",
@@ -41,6 +53,49 @@ _LOST_WITHOUT_NOTES = (
     "tree_.weighted_n_node_samples",
     "tree_.value of splits",
 )
+_LOST_WITHOUT_CLIPPING = "predict_proba, which may leave the range from 0 to 1"
+
+
+def tree_ensemble(
+    trees: Sequence[Any], rows_of: Callable[[np.ndarray], np.ndarray], **settings: Any
+) -> TreeEnsemble:
+    """The trees of an estimator.
+
+    Parameters
+    ----------
+    trees : sequence of estimator
+        Fitted trees, in the order in which their values are added.
+    rows_of : callable
+        Makes a row per node of ``tree_.value``.
+    **settings
+        Other fields of TreeEnsemble.
+    """
+    arrays = [tree_arrays(tree.tree_) for tree in trees]
+    layout = breadth_first([a["left"] for a in arrays], [a["right"] for a in arrays])
+
+    def joined(name: str) -> np.ndarray:
+        return np.concatenate([a[name] for a in arrays])
+
+    n_features = int(trees[0].n_features_in_)
+    rows = rows_of(joined("value"))
+    values, leaf = distinct_rows(layout.leaves(rows))
+    missing = layout.splits(joined("missing_left"))
+    return TreeEnsemble(
+        internal=layout.internal,
+        feature=layout.splits(joined("feature")).astype(smallest_unsigned(n_features - 1)),
+        threshold=floor_to_float32(layout.splits(joined("threshold"))),
+        missing_left=missing if bool(missing.any()) else None,
+        leaf=leaf,
+        values=values,
+        n_features=n_features,
+        notes=TreeNotes(
+            impurity=joined("impurity")[layout.order],
+            weight=joined("weight")[layout.order],
+            n_samples=joined("n_samples")[layout.order],
+            values=layout.splits(rows),
+        ),
+        **settings,
+    )
 
 
 def lift_trees(estimator: Any, trees: Sequence[Any], *, average: bool) -> TreeEnsemble:
@@ -55,34 +110,9 @@ def lift_trees(estimator: Any, trees: Sequence[Any], *, average: bool) -> TreeEn
     average : bool
         The result is their mean.
     """
-    arrays = [tree_arrays(tree.tree_) for tree in trees]
-    layout = breadth_first([a["left"] for a in arrays], [a["right"] for a in arrays])
-
-    def joined(name: str) -> np.ndarray:
-        return np.concatenate([a[name] for a in arrays])
-
-    rows = _value_rows(estimator, joined("value"))
-    values, leaf = distinct_rows(layout.leaves(rows))
-    missing = layout.splits(joined("missing_left"))
-    return TreeEnsemble(
-        internal=layout.internal,
-        feature=layout.splits(joined("feature")).astype(
-            smallest_unsigned(estimator.n_features_in_ - 1)
-        ),
-        threshold=floor_to_float32(layout.splits(joined("threshold"))),
-        missing_left=missing if bool(missing.any()) else None,
-        leaf=leaf,
-        values=values,
-        n_features=int(estimator.n_features_in_),
-        n_outputs=rows.shape[1],
-        average=average,
-        notes=TreeNotes(
-            impurity=joined("impurity")[layout.order],
-            weight=joined("weight")[layout.order],
-            n_samples=joined("n_samples")[layout.order],
-            values=layout.splits(rows),
-        ),
-    )
+    n_outputs = int(np.sum(getattr(estimator, "n_classes_", estimator.n_outputs_)))
+    rows_of = functools.partial(_value_rows, estimator)
+    return tree_ensemble(trees, rows_of, n_outputs=n_outputs, average=average)
 
 
 def _value_rows(estimator: Any, value: np.ndarray) -> np.ndarray:
@@ -102,8 +132,10 @@ def tree_head(estimator: Any) -> Head:
     return Shares(targets=tuple(labels_of(classes) for classes in targets))
 
 
-def lower_trees(model: Model, make: Callable[[], Any], allow_missing: bool) -> list[Any]:
-    """Genuine fitted trees, one for each of the model's.
+def lower_trees(
+    model: Model, make: Callable[[], Any], allow_missing: bool
+) -> tuple[list[Any], tuple[str, ...]]:
+    """Genuine fitted trees, one for each of the model's, and what they lack.
 
     Parameters
     ----------
@@ -112,67 +144,112 @@ def lower_trees(model: Model, make: Callable[[], Any], allow_missing: bool) -> l
     make : callable
         Gives an unfitted tree.
     allow_missing : bool
-        Build them without impurities and sample counts.
+        Build them even if something is lacking.
     """
-    trees = model.predictor
-    if not isinstance(trees, TreeEnsemble) or trees.categories is not None:
+    trees, head = model.predictor, model.head
+    if not isinstance(trees, TreeEnsemble) or trees.tree_output is not None:
         raise UnsupportedEstimatorError(f"{model.family.rpartition('.')[2]} holds plain trees.")
-    needs_notes(trees, allow_missing)
-    if isinstance(model.head, Shares) and model.head.clip and not allow_missing:
+    sizes = _class_counts(head)
+    missing: tuple[str, ...] = ()
+    if isinstance(head, Shares) and head.clip:
+        if trees.n_trees == 1:
+            trees = trees.replace(values=_clipped(decode(trees.values), sizes))
+        else:
+            missing = (_LOST_WITHOUT_CLIPPING,)
+    estimators, lost = build_trees(trees, make, sizes, allow_missing, missing)
+    for tree in estimators:
+        set_targets(tree, head)
+    return estimators, lost
+
+
+def build_trees(
+    trees: TreeEnsemble,
+    make: Callable[[], Any],
+    sizes: np.ndarray,
+    allow_missing: bool,
+    missing: tuple[str, ...] = (),
+) -> tuple[list[Any], tuple[str, ...]]:
+    """Trees without targets, one for each of an ensemble's, and what they lack.
+
+    Parameters
+    ----------
+    trees : TreeEnsemble
+        What they compute.
+    make : callable
+        Gives an unfitted tree.
+    sizes : ndarray of int, of shape (n_outputs,)
+        Classes of each output, 1 for regression.
+    allow_missing : bool
+        Build them even if something is lacking.
+    missing : tuple of str
+        What is lacking for other reasons.
+    """
+    if trees.categories is not None or not trees.float32_inputs:
         raise UnsupportedEstimatorError(
-            "The leaves were refitted together, and scikit-learn does not clip what they add up "
-            "to: probabilities may be below zero. Pass allow_missing=True to go ahead."
+            "scikit-learn's plain trees split on float32 numbers alone, not on categories."
         )
-    sizes = _class_counts(model.head)
+    if trees.notes is None:
+        missing = (*_LOST_WITHOUT_NOTES, *missing)
+    if missing and not allow_missing:
+        why = (
+            "The model no longer holds impurities and sample counts: compress with "
+            "keep_notes=True. "
+            if trees.notes is None
+            else ""
+        )
+        raise UnsupportedEstimatorError(
+            f"{why}A scikit-learn estimator would have no meaningful {', '.join(missing)}; pass "
+            "allow_missing=True to make one nevertheless."
+        )
     estimators = []
     for arrays in depth_first(trees):
         tree = make()
         tree.n_features_in_ = trees.n_features
-        set_targets(tree, model.head)
         depth = int(arrays.pop("depth").max())
         arrays["value"] = _padded(arrays["value"], sizes)
         tree.tree_ = build_tree(arrays, trees.n_features, sizes, depth)
-        tree.max_features_ = trees.n_features
-        _name_features(tree, model)
-        _list_missing(tree, trees)
+        tree.max_features_ = max_features(tree.max_features, trees.n_features)
+        tree.n_outputs_ = sizes.size
         estimators.append(tree)
-    return estimators
+    return estimators, missing
 
 
-def needs_notes(trees: TreeEnsemble, allow_missing: bool) -> None:
-    """Raise unless what only training left behind is there, or may be missing."""
-    if trees.notes is None and not allow_missing:
-        raise UnsupportedEstimatorError(
-            "The model no longer holds impurities and sample counts, without which "
-            f"{', '.join(_LOST_WITHOUT_NOTES)} mean nothing. Compress with keep_notes=True, or "
-            "pass allow_missing=True to go ahead without them."
-        )
+def max_features(setting: Any, n_features: int) -> int:
+    """How many columns a split looks at, by scikit-learn's rule."""
+    if isinstance(setting, str):
+        return max(1, int({"sqrt": math.sqrt, "log2": math.log2}[setting](n_features)))
+    if setting is None:
+        return n_features
+    if isinstance(setting, float):
+        return max(1, int(setting * n_features)) if setting > 0 else 0
+    return int(setting)
 
 
-def _list_missing(estimator: Any, trees: TreeEnsemble) -> None:
-    if trees.notes is None:
-        estimator.skcompress_missing_ = _LOST_WITHOUT_NOTES
-
-
-def _name_features(estimator: Any, model: Model) -> None:
-    if model.input.names is not None and not model.chain.transforms:
-        estimator.feature_names_in_ = np.array(model.input.names, dtype=object)
-
-
-def finish(estimator: Any, model: Model) -> Any:
+def finish(estimator: Any, model: Model, missing: tuple[str, ...]) -> Any:
     """Give an estimator its feature names and the list of what it lacks."""
-    _name_features(estimator, model)
-    if isinstance(model.predictor, TreeEnsemble):
-        _list_missing(estimator, model.predictor)
+    if model.input.names is not None:
+        estimator.feature_names_in_ = np.array(model.input.names, dtype=object)
+    if missing:
+        estimator.skcompress_missing_ = missing
     return estimator
 
 
 def _class_counts(head: Head) -> np.ndarray:
     if isinstance(head, Shares):
         return np.array([len(target) for target in head.targets])
-    if isinstance(head, Numbers):
+    if isinstance(head, Numbers) and head.link == "identity":
         return np.ones(head.n_outputs, int)
     raise UnsupportedEstimatorError(f"Trees cannot answer as {type(head).__name__} does.")
+
+
+def _clipped(rows: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Rows with each target's shares cut at zero and divided by their sum."""
+    parts = []
+    for end, size in zip(np.cumsum(sizes), sizes, strict=True):
+        cut = np.maximum(rows[:, end - size : end], 0.0)
+        total = cut.sum(axis=1, keepdims=True)
+        parts.append(np.where(total > 0, cut / np.where(total > 0, total, 1.0), 1.0 / size))
+    return np.concatenate(parts, axis=1)
 
 
 def _padded(rows: np.ndarray, sizes: np.ndarray) -> np.ndarray:
@@ -214,8 +291,8 @@ def _lift(tree: Any) -> Model:
 
 def _lower(cls: Any) -> Callable[[Model, bool], Any]:
     def lower(model: Model, allow_missing: bool) -> Any:
-        (tree,) = lower_trees(model, lambda: cls(**dict(model.params)), allow_missing)
-        return tree
+        (tree,), lost = lower_trees(model, lambda: cls(**dict(model.params)), allow_missing)
+        return finish(tree, model, lost)
 
     return lower
 

@@ -37,6 +37,7 @@ from .kernel import KernelExpansion
 from .linear import LinearMap
 from .model import Chain, InputSpec, Model
 from .network import DenseNetwork, Layer
+from .ordinal import OrdinalEncode
 from .packed import PackedTrees
 from .prototypes import Prototypes
 from .text import TextVectorize
@@ -73,6 +74,7 @@ __all__ = [
     "Normalize",
     "Numbers",
     "OneVsOne",
+    "OrdinalEncode",
     "Outlier",
     "PackedTrees",
     "Project",

@@ -191,6 +191,7 @@ BY_FIELD: dict[tuple[str, str], Part] = {
     ("rescale", "multiply"): _SCALES,
     ("rescale", "add"): _SCALES,
     ("impute", "fill"): ("fill values", True),
+    ("ordinal", "categories"): ("categories of inputs", True),
     ("one-vs-one", "platt_a"): ("Platt coefficients", True),
     ("one-vs-one", "platt_b"): ("Platt coefficients", True),
     ("labels", "values"): _CLASSES,

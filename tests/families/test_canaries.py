@@ -7,7 +7,12 @@ import pytest
 from scipy.sparse import csr_array, issparse
 from sklearn.base import clone
 from sklearn.datasets import load_iris
-from sklearn.ensemble import GradientBoostingRegressor, HistGradientBoostingClassifier
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+)
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import RidgeClassifier
@@ -246,6 +251,25 @@ def test_boosting_start():
     start = internals.boosting_start(boosting, 1)
     steps = sum(0.1 * tree.predict(X) for tree in boosting.estimators_.ravel())
     np.testing.assert_allclose(start + steps, boosting.predict(X))
+    X[0, 0] = np.nan
+    # If this ever passes, boosting takes missing values as its trees do.
+    with pytest.raises(ValueError, match="NaN"):
+        boosting.predict(X)
+    for init in (DummyClassifier(strategy="stratified"), DecisionTreeClassifier()):
+        other = GradientBoostingClassifier(n_estimators=2, init=init).fit(X[1:], y[1:])
+        assert internals.boosting_start(other, 3) is None
+
+
+def test_set_boosting_loss():
+    X, y = load_iris(return_X_y=True)
+    fitted = GradientBoostingClassifier(n_estimators=2).fit(X, y)
+    other = clone(fitted)
+    other.n_classes_ = 3
+    link = internals.set_boosting_loss(other)
+    assert type(other._loss) is type(fitted._loss)
+    np.testing.assert_allclose(
+        link.link(np.array([[0.2, 0.3, 0.5]])), fitted._loss.link.link(np.array([[0.2, 0.3, 0.5]]))
+    )
 
 
 def test_histogram_boosting():
@@ -257,8 +281,29 @@ def test_histogram_boosting():
         splits = arrays["left"] >= 0
         assert (arrays["left"][splits] > np.flatnonzero(splits)).all()
         assert np.isfinite(arrays["value"][~splits]).all()
+        assert not arrays["on_category"].any()
     assert internals.histogram_start(boosting).shape == (3,)
-    assert not internals.histogram_has_categories(boosting)
-    rounded = np.round(X)
-    categorical = HistGradientBoostingClassifier(max_iter=2, categorical_features=[0])
-    assert internals.histogram_has_categories(categorical.fit(rounded, y))
+    assert internals.histogram_categories(boosting) is None
+
+
+def test_histogram_boosting_on_categories():
+    X, y = load_iris(return_X_y=True)
+    X[:, 2] = np.round(X[:, 2])
+    X[::9, 2] = np.nan
+    boosting = HistGradientBoostingClassifier(max_iter=2, categorical_features=[2]).fit(X, y)
+    columns, categories, known, known_row = internals.histogram_categories(boosting)
+    assert columns.tolist() == [2, 0, 1, 3]
+    assert [values.tolist() for values in categories] == [[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]]
+    assert known.tolist() == [[0b1111111] + [0] * 7]
+    assert known_row.tolist() == [0, -1, -1, -1]
+    splits = 0
+    for _, arrays in internals.histogram_trees(boosting):
+        chosen = arrays["on_category"]
+        splits += chosen.sum()
+        assert (arrays["feature"][chosen] == 0).all()
+        # Some of the known categories go left, not all and none besides.
+        assert (arrays["category_set"][chosen, 0] > 0).all()
+        assert (arrays["category_set"][chosen, 0] < 0b1111111).all()
+        assert not arrays["category_set"][chosen, 1:].any()
+        assert not arrays["category_set"][~chosen].any()
+    assert splits

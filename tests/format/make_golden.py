@@ -16,6 +16,7 @@ from sklearn.base import is_regressor
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
@@ -71,6 +72,9 @@ def examples():
     yield "several-targets", forest.fit(X, np.stack([CLASSES, X[:, 2] > 0], axis=1)), X
     yield "several-numbers", Ridge().fit(X, np.stack([TARGET, -TARGET], axis=1)), X
     yield "missing-values", DecisionTreeClassifier(random_state=0).fit(HOLES, CLASSES), HOLES
+    rounded = np.round(X)
+    boosting = HistGradientBoostingClassifier(max_iter=3, categorical_features=[3, 1])
+    yield "categorical-boosting", boosting.fit(rounded, CLASSES), rounded
     several = np.stack([CLASSES > 0, X[:, 2] > 0], axis=1).astype(int)
     network = MLPClassifier((6,), max_iter=30, random_state=0)
     yield "several-labels", network.fit(X, several), X

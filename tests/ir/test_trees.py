@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skcompress.exceptions import InvalidModelError
-from skcompress.ir import TreeEnsemble
+from skcompress.ir import CategorySplits, OrdinalEncode, TreeEnsemble, TreeNotes
 
 
 @st.composite
@@ -94,12 +94,143 @@ ONE_SPLIT = np.array([True, False, False])
         ({"tree_output": np.array([1], np.uint8)}, "output column"),
         ({"base": np.zeros(2)}, "one entry per output"),
         ({"n_outputs": 0}, "output"),
+        ({"n_features": 0}, "from 1 to"),
+        ({"n_features": 2**31}, "from 1 to"),
+        ({"missing_left": np.zeros(1, np.uint8)}, "missing-value"),
+        ({"internal": np.array([1, 0, 0], np.uint8)}, "booleans"),
+        ({"internal": ONE_SPLIT[:, None]}, "vector"),
+        ({"leaf": np.array([0, 0])}, "unsigned"),
+        ({"values": np.zeros((0, 1))}, "outside the table"),
+        ({"values": np.zeros(1)}, "columns"),
+        ({"base": np.array([np.nan])}, "finite"),
+        ({"tree_output": np.zeros(2, np.uint8)}, "output column"),
+        ({"tree_output": np.zeros(1, np.int64)}, "output column"),
     ],
 )
 def test_unsound_fields_are_refused(changes, message):
     with pytest.raises(InvalidModelError, match=message):
-        ensemble(ONE_SPLIT, **changes)
+        ensemble(**{"internal": ONE_SPLIT, **changes})
 
 
 def test_infinite_thresholds_are_sound():
     assert ensemble(ONE_SPLIT, threshold=np.array([np.inf])).n_nodes == 3
+
+
+def notes(**changes):
+    fields = {
+        "impurity": np.zeros(3),
+        "weight": np.ones(3),
+        "n_samples": np.ones(3, np.int64),
+        "values": np.zeros((1, 1)),
+    }
+    return TreeNotes(**{**fields, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"impurity": np.zeros(3, int)}, "float"),
+        ({"weight": np.ones(3, int)}, "float"),
+        ({"n_samples": np.ones(3)}, "integers"),
+        ({"n_samples": np.ones(2, int)}, "length"),
+        ({"impurity": np.zeros((3, 1)), "weight": np.ones((3, 1))}, "length"),
+        ({"values": np.zeros(1)}, "two dimensions"),
+    ],
+)
+def test_unsound_notes_are_refused(changes, message):
+    with pytest.raises(InvalidModelError, match=message):
+        notes(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"values": np.zeros((2, 1))},
+        {"values": np.zeros((1, 2))},
+        {"impurity": np.zeros(4), "weight": np.ones(4), "n_samples": np.ones(4, int)},
+    ],
+)
+def test_notes_on_other_trees_are_refused(changes):
+    assert ensemble(ONE_SPLIT, notes=notes()).notes is not None
+    with pytest.raises(InvalidModelError, match="do not match"):
+        ensemble(ONE_SPLIT, notes=notes(**changes))
+
+
+def categories(**changes):
+    fields = {
+        "is_category": np.array([True]),
+        "left": np.zeros((1, 8), np.uint32),
+        "known": np.zeros((1, 8), np.uint32),
+        "known_row": np.array([0, -1], np.int32),
+    }
+    return CategorySplits(**{**fields, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"is_category": np.array([1], np.uint8)}, "is_category"),
+        ({"is_category": np.array([False])}, "one category set"),
+        ({"left": np.zeros((2, 8), np.uint32)}, "one category set"),
+        ({"left": np.zeros((1, 7), np.uint32)}, "uint32"),
+        ({"left": np.zeros((1, 8), np.int32)}, "uint32"),
+        ({"known": np.zeros((1, 9), np.uint32)}, "uint32"),
+        ({"known": np.zeros(8, np.uint32)}, "uint32"),
+        ({"known_row": np.array([1, -1], np.int32)}, "outside"),
+        ({"known_row": np.array([-2, 0], np.int32)}, "outside"),
+        ({"known_row": np.array([0, -1])}, "known_row"),
+    ],
+)
+def test_unsound_categories_are_refused(changes, message):
+    with pytest.raises(InvalidModelError, match=message):
+        categories(**changes)
+
+
+def test_categories_of_other_trees_are_refused():
+    assert ensemble(ONE_SPLIT, categories=categories()).categories is not None
+    with pytest.raises(InvalidModelError, match="do not match"):
+        ensemble(
+            ONE_SPLIT,
+            categories=categories(is_category=np.ones(2, bool), left=np.zeros((2, 8), np.uint32)),
+        )
+    with pytest.raises(InvalidModelError, match="do not match"):
+        ensemble(ONE_SPLIT, categories=categories(known_row=np.array([0], np.int32)))
+    with pytest.raises(InvalidModelError, match="numerical feature"):
+        ensemble(ONE_SPLIT, categories=categories(known_row=np.array([-1, 0], np.int32)))
+
+
+def ordinal(**changes):
+    fields = {
+        "columns": np.array([2, 0, 1], np.uint8),
+        "sizes": np.array([2, 0, 1], np.uint8),
+        "categories": np.array([1.0, 2.0, 0.5]),
+        "n_features": 3,
+    }
+    return OrdinalEncode(**{**fields, **changes})
+
+
+def test_an_ordinal_encoder_tells_its_columns():
+    assert ordinal(columns=np.array([1, 1, 0, 2], np.uint8)).n_outputs == 4
+    assert ordinal(sizes=np.zeros(0, np.uint8), categories=np.zeros(0)).n_outputs == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"columns": np.array([3], np.uint8)}, "below 3"),
+        ({"columns": np.array([], np.uint8)}, "a column"),
+        ({"columns": np.array([0, 1, 2])}, "unsigned"),
+        ({"sizes": np.array([[2], [0], [1]], np.uint8)}, "vector"),
+        ({"sizes": np.array([1, 1, 0, 1], np.uint8)}, "more sizes"),
+        ({"sizes": np.array([2, 2], np.uint8)}, "as many categories"),
+        ({"sizes": np.array([2**63, 2**63, 3], np.uint64)}, "as many categories"),
+        ({"sizes": np.array([3], np.uint8)}, "rise"),
+        ({"categories": np.array([1.0, 1.0, 2.0])}, "rise"),
+        ({"categories": np.array([1, 2, 3])}, "floating point"),
+        ({"categories": np.array([1.0, np.inf, 2.0])}, "finite"),
+        ({"categories": np.array([1.0, 2.0, np.nan])}, "finite"),
+    ],
+)
+def test_unsound_ordinal_encoders_are_refused(changes, message):
+    with pytest.raises(InvalidModelError, match=message):
+        ordinal(**changes)
