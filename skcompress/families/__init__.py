@@ -7,9 +7,12 @@ from typing import Any
 from ..ir import Model
 
 # Importing a family registers it.
+from . import ada_boost as ada_boost
+from . import bagging as bagging
 from . import forests as forests
 from . import gradient_boosting as gradient_boosting
 from . import hist_gradient_boosting as hist_gradient_boosting
+from . import isolation as isolation
 from . import linear as linear
 from . import mlp as mlp
 from . import neighbors as neighbors

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, issparse
 from sklearn.base import _fit_context as fit_context
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble._iforest import _average_path_length
 from sklearn.impute import MissingIndicator
 from sklearn.metrics import DistanceMetric
 from sklearn.preprocessing import LabelBinarizer, StandardScaler
@@ -152,6 +153,39 @@ def build_tree(
 def takes_missing(tree_estimator: Any) -> bool:
     """Whether a fitted tree lets NaN into `predict`."""
     return bool(tree_estimator._support_missing_values(np.zeros((1, 1))))
+
+
+def set_bagging(bagging: Any, trees: list[Any], base: Any) -> None:
+    """Give a bagging ensemble its members, which see all columns, and what they are copies of."""
+    bagging.estimator_ = base
+    bagging.estimators_ = trees
+    bagging.estimators_features_ = [np.arange(bagging.n_features_in_) for _ in trees]
+    bagging._max_features = bagging.n_features_in_
+
+
+def isolation_depths(forest: Any, place: int) -> np.ndarray:
+    """What each node of a tree adds to the depth of a row, as `IsolationForest` works it out."""
+    depth: np.ndarray = (
+        forest._decision_path_lengths[place] + forest._average_path_length_per_tree[place] - 1.0
+    )
+    return depth
+
+
+def isolation_path_length(n_rows: int) -> float:
+    """The usual length of a way through an isolation tree grown on so many rows."""
+    return float(_average_path_length([n_rows])[0])
+
+
+def isolation_rows(forest: Any) -> int:
+    """How many rows each tree of an `IsolationForest` was grown on."""
+    return int(forest._max_samples)
+
+
+def set_isolation(forest: Any, depths: list[np.ndarray], n_rows: int) -> None:
+    """Give an `IsolationForest` what its nodes add to a depth, and the rows of each tree."""
+    forest._average_path_length_per_tree = tuple(depths)
+    forest._decision_path_lengths = tuple(np.ones(depth.size) for depth in depths)
+    forest._max_samples = n_rows
 
 
 def boosting_start(boosting: Any, n_outputs: int) -> np.ndarray | None:

@@ -25,7 +25,7 @@ from ._input import input_spec
 from ._labels import labels_of
 from ._params import plain_params
 from ._registry import Family, dotted_name, register
-from ._sklearn_internals import boosting_start, set_boosting_loss
+from ._sklearn_internals import boosting_start, set_boosting_loss, tree_arrays
 from .trees import build_trees, finish, max_features, tree_ensemble
 
 __all__: list[str] = []
@@ -54,8 +54,9 @@ def _lift(boosting: Any, head: Head) -> Model:
         )
     # The products are what scikit-learn adds, so the sums agree to the last bit.
     trees = tree_ensemble(
-        boosting.estimators_.ravel(),
+        [tree_arrays(tree.tree_) for tree in boosting.estimators_.ravel()],
         lambda value: float(boosting.learning_rate) * value[:, :, 0],
+        n_features=int(boosting.n_features_in_),
         n_outputs=n_outputs,
         tree_output=np.tile(np.arange(n_outputs), n_stages).astype(
             smallest_unsigned(n_outputs - 1)

@@ -57,26 +57,30 @@ _LOST_WITHOUT_CLIPPING = "predict_proba, which may leave the range from 0 to 1"
 
 
 def tree_ensemble(
-    trees: Sequence[Any], rows_of: Callable[[np.ndarray], np.ndarray], **settings: Any
+    arrays: Sequence[dict[str, np.ndarray]],
+    rows_of: Callable[[np.ndarray], np.ndarray],
+    *,
+    n_features: int,
+    **settings: Any,
 ) -> TreeEnsemble:
     """The trees of an estimator.
 
     Parameters
     ----------
-    trees : sequence of estimator
-        Fitted trees, in the order in which their values are added.
+    arrays : sequence of dict
+        Node arrays of each tree, in the order in which their values are added.
     rows_of : callable
-        Makes a row per node of ``tree_.value``.
+        Makes a row per node of the values of all nodes.
+    n_features : int
+        Input columns.
     **settings
         Other fields of TreeEnsemble.
     """
-    arrays = [tree_arrays(tree.tree_) for tree in trees]
     layout = breadth_first([a["left"] for a in arrays], [a["right"] for a in arrays])
 
     def joined(name: str) -> np.ndarray:
         return np.concatenate([a[name] for a in arrays])
 
-    n_features = int(trees[0].n_features_in_)
     rows = rows_of(joined("value"))
     values, leaf = distinct_rows(layout.leaves(rows))
     missing = layout.splits(joined("missing_left"))
@@ -112,7 +116,13 @@ def lift_trees(estimator: Any, trees: Sequence[Any], *, average: bool) -> TreeEn
     """
     n_outputs = int(np.sum(getattr(estimator, "n_classes_", estimator.n_outputs_)))
     rows_of = functools.partial(_value_rows, estimator)
-    return tree_ensemble(trees, rows_of, n_outputs=n_outputs, average=average)
+    return tree_ensemble(
+        [tree_arrays(tree.tree_) for tree in trees],
+        rows_of,
+        n_features=int(estimator.n_features_in_),
+        n_outputs=n_outputs,
+        average=average,
+    )
 
 
 def _value_rows(estimator: Any, value: np.ndarray) -> np.ndarray:

@@ -32,6 +32,7 @@ from .head import (
     Outlier,
     Shares,
     Transformed,
+    WeightedMedian,
 )
 from .kernel import KernelExpansion
 from .linear import LinearMap
@@ -90,6 +91,7 @@ __all__ = [
     "Transformed",
     "TreeEnsemble",
     "TreeNotes",
+    "WeightedMedian",
     "decode",
     "distinct_rows",
     "register",

@@ -19,6 +19,7 @@ __all__ = [
     "Outlier",
     "Shares",
     "Transformed",
+    "WeightedMedian",
 ]
 
 
@@ -91,6 +92,35 @@ class Numbers(Head):
         return self.n_outputs
 
 
+@register("weighted-median")
+class WeightedMedian(Head):
+    """Regression: the weighted median of the raw outputs.
+
+    It is the first of the rising outputs up to which the weights make half of their sum.
+
+    Parameters
+    ----------
+    weights : ndarray of float, of shape (n_raw,)
+        Weight of each column of raw output.
+    """
+
+    weights: np.ndarray
+
+    def check(self) -> None:
+        check_finite("weights", self.weights)
+        require(
+            self.weights.dtype == np.float64
+            and self.weights.ndim == 1
+            and self.weights.size >= 1
+            and bool((self.weights >= 0).all()),
+            "there must be a weight, and none below zero.",
+        )
+
+    @property
+    def width(self) -> int:
+        return int(self.weights.size)
+
+
 @register("transformed")
 class Transformed(Head):
     """No prediction: the chain's transforms are the result."""
@@ -150,7 +180,7 @@ class ClassScores(Head):
     cut : float
         Of two classes, the second is predicted where the single score exceeds this.
     scale : float
-        The logistic function is applied to this many times the score.
+        The logistic function, or softmax, is applied to this many times the score.
     """
 
     target: Labels
@@ -240,18 +270,24 @@ class MultiLabel(Head):
 
 @register("outlier")
 class Outlier(Head):
-    """One score, above zero for an inlier (+1), else an outlier (-1).
+    """Inliers (+1) and outliers (-1), told by one score.
 
     Parameters
     ----------
     offset : float
-        `score_samples` is the raw score plus this.
+        `score_samples` is the decision plus this.
+    link : {"identity", "isolation"}
+        What the raw output is: the decision, above zero for an inlier; or the length of a way
+        through isolation trees, as a share of what is usual, of which `score_samples` is
+        ``-(2 ** -raw)``, and a decision of zero makes an inlier.
     """
 
     offset: float
+    link: str = "identity"
 
     def check(self) -> None:
         require(math.isfinite(self.offset), "offset must be finite.")
+        require(self.link in ("identity", "isolation"), f"unknown link {self.link!r}.")
 
     @property
     def width(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any, Self
 
 import numpy as np
@@ -120,6 +121,8 @@ class TreeEnsemble(Node):
         What the sum starts from.
     average : bool
         Divide the sum by the number of trees.
+    divisor : float
+        What the sum is divided by where it is not averaged.
     float32_inputs : bool
         Inputs are rounded to float32 before they are compared, as scikit-learn's trees do.
     categories : CategorySplits or None
@@ -142,6 +145,7 @@ class TreeEnsemble(Node):
     tree_output: np.ndarray | None = None
     base: np.ndarray | None = None
     average: bool = False
+    divisor: float = 1.0
     float32_inputs: bool = True
     categories: CategorySplits | None = None
     notes: TreeNotes | None = None
@@ -169,6 +173,10 @@ class TreeEnsemble(Node):
         require(
             1 <= self.n_outputs < 2**31,
             f"trees need from 1 to 2^31 - 1 outputs; got {self.n_outputs}.",
+        )
+        require(
+            0 < self.divisor < math.inf and not (self.average and self.divisor != 1),
+            "divisor must be a positive number, and 1 where trees are averaged.",
         )
         require(
             self.feature.dtype.kind == "u" and self.feature.shape == (n_internal,),
@@ -258,6 +266,11 @@ class TreeEnsemble(Node):
     def n_trees(self) -> int:
         """Number of trees."""
         return int(self.offsets.size) - 1
+
+    @property
+    def denominator(self) -> float:
+        """What the sum over the trees is divided by."""
+        return float(self.n_trees) if self.average else self.divisor
 
     @property
     def n_nodes(self) -> int:

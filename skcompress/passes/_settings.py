@@ -171,7 +171,8 @@ class SummedTrees(Settings):
         if context.refit is None:
             raise SkipPass("no rows that tell how much each tree varies")
         super().__init__(model, trees, context, ridge)
-        self.targets = np.asarray(CompactModel(model).raw(context.refit.X), np.float64)
+        raw = np.asarray(CompactModel(model).raw(context.refit.X), np.float64)
+        self.targets = raw * trees.denominator
         if trees.base is not None:
             self.targets = self.targets - trees.base
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..ir import Model, TreeEnsemble, decode
+from ..ir import Model, Outlier, TreeEnsemble, decode
 from ..runtime._rows import as_dense
 from ..runtime.trees import leaf_rows, pack, sum_leaves
 from ._base import SkipPass
@@ -47,6 +47,8 @@ class CostComplexity:
         trees = trees_of(model)
         if trees.notes is None:
             raise SkipPass("the trees no longer hold the impurities that pruning needs")
+        if isinstance(model.head, Outlier):
+            raise SkipPass("trees that isolate rows are grown at random, whatever their impurities")
         if trees.tree_output is not None:
             raise SkipPass("the impurities of boosted trees do not measure their loss")
         if self.alpha == 0:

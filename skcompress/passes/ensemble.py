@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..ir import ClassScores, Model, Numbers, Shares, TreeEnsemble, decode
+from ..ir import ClassScores, Model, Numbers, Shares, TreeEnsemble, WeightedMedian, decode
 from ..runtime import CompactModel
 from ..runtime._rows import as_dense
 from ..runtime.trees import leaf_rows, pack
@@ -49,10 +49,14 @@ class SelectTrees:
         count = min(max(int(wanted), 1), total)
         if count == total:
             return model
+        if isinstance(model.head, WeightedMedian):
+            return _fewer_in_median(model, model.head, trees, count)
         if not trees.average:
             # Boosted trees correct one another in order: a prefix is an earlier stage.
-            stages = count if trees.tree_output is None else count - count % trees.n_outputs
-            return model.with_predictor(keep_trees(trees, np.arange(max(stages, trees.n_outputs))))
+            of_stage = 1 if trees.tree_output is None else trees.n_outputs
+            stages = max(count - count % of_stage, of_stage)
+            divisor = _divisor_of(model, trees, stages)
+            return model.with_predictor(keep_trees(trees, np.arange(stages), divisor=divisor))
         if context.refit is None:
             return model.with_predictor(keep_trees(trees, np.arange(count)))
         rows = as_dense(context.inputs(model, context.refit))
@@ -60,6 +64,28 @@ class SelectTrees:
         targets = regression_targets(model, context)
         order = greedy_order(decode(trees.values), reached, targets, context, count)
         return model.with_predictor(keep_trees(trees, np.sort(order)))
+
+
+def _fewer_in_median(model: Model, head: WeightedMedian, trees: TreeEnsemble, count: int) -> Model:
+    """The median of the first trees."""
+    if trees.tree_output is None or trees.n_trees != trees.n_outputs:
+        raise SkipPass("the numbers of which the median is taken do not come from a tree each")
+    fewer = keep_trees(trees, np.arange(count), n_outputs=count)
+    chain = model.chain.replace(predictor=fewer)
+    return model.replace(chain=chain, head=head.replace(weights=head.weights[:count]))
+
+
+def _divisor_of(model: Model, trees: TreeEnsemble, count: int) -> float:
+    """What the sum over the first trees is divided by, if that over all is by `divisor`."""
+    if trees.divisor == 1:
+        return 1.0
+    weight = np.ones(trees.n_trees)
+    if isinstance(model.head, ClassScores):
+        # Votes weigh as much as the largest of their leaves.
+        largest = np.abs(decode(trees.values)).max(axis=1)[trees.leaf]
+        weight = np.zeros(trees.n_trees)
+        np.maximum.at(weight, trees.tree_of_node[~trees.internal], largest)
+    return float(trees.divisor * weight[:count].sum() / weight.sum())
 
 
 def greedy_order(
@@ -142,8 +168,8 @@ def regression_targets(model: Model, context: Context) -> np.ndarray:
     raise SkipPass(f"there are no least-squares targets for a head of {kind}")
 
 
-def keep_trees(trees: TreeEnsemble, chosen: np.ndarray) -> TreeEnsemble:
-    """The ensemble of some of the trees, in the order given by rising indices."""
+def keep_trees(trees: TreeEnsemble, chosen: np.ndarray, **settings: Any) -> TreeEnsemble:
+    """The ensemble of some of the trees, in their own order, with other fields as given."""
     mask = np.zeros(trees.n_trees, dtype=bool)
     mask[chosen] = True
     nodes = mask[trees.tree_of_node]
@@ -170,4 +196,5 @@ def keep_trees(trees: TreeEnsemble, chosen: np.ndarray) -> TreeEnsemble:
         tree_output=None if trees.tree_output is None else trees.tree_output[mask],
         categories=categories,
         notes=notes,
+        **settings,
     )

@@ -6,7 +6,7 @@ import dataclasses
 from typing import ClassVar
 
 from ..format import dumps
-from ..ir import Model
+from ..ir import Model, Numbers, Shares
 from ..runtime import CompactModel
 from ._base import SkipPass
 from ._context import Context
@@ -67,7 +67,9 @@ class SmallestForest:
         trees = trees_of(model)
         if not context.judges or context.tolerance is None:
             raise SkipPass("no held-out rows to choose by")
-        kind = AveragedTrees if trees.average or trees.n_trees == 1 else SummedTrees
+        single = trees.n_trees == 1 and trees.tree_output is None
+        by_impurity = (trees.average or single) and isinstance(model.head, Numbers | Shares)
+        kind = AveragedTrees if by_impurity else SummedTrees
         forest = kind(model, trees, context, self.ridge)
         counts = [trees.n_trees]
         if forest.may_drop_trees:
@@ -75,9 +77,15 @@ class SmallestForest:
         refits = (False, True) if forest.may_refit else (False,)
         settings = [(count, refit) for count in counts for refit in refits]
         best, least = model, _size(model)
+        plain: Model | None = None
         for done, (count, refit) in enumerate(settings):
             found = self._strongest(forest, context, count, refit=refit)
             context.report_progress("forests tried", done + 1, len(settings))
+            if not refit:
+                plain = found
+            elif found is not None and plain is not None and _n_nodes(found) >= _n_nodes(plain):
+                # New values for the same leaves only take more bytes.
+                continue
             # Counting bytes takes longer than finding out that there are far too many nodes.
             if found is None or _n_nodes(found) > _HOPELESS * _n_nodes(best):
                 continue

@@ -146,10 +146,10 @@ class RefineLeaves:
         rows = as_dense(context.inputs(model, context.refit))
         reached = leaf_rows(pack(trees, np.arange(trees.leaf.size)), rows)
         old = decode(trees.values)[trees.leaf].astype(np.float64)
-        share = 1.0 / trees.n_trees if trees.average else 1.0
+        share = 1.0 / trees.denominator
         weight = context.refit.sample_weight
         if trees.base is not None:
-            targets = targets - trees.base
+            targets = targets - trees.base * share
         refined = refit_leaves(old, reached, targets, weight, share, self.ridge, self.iterations)
         values, leaf = distinct_rows(refined)
         # Only the mean over the trees is a probability now, and only nearly so.

@@ -192,6 +192,7 @@ BY_FIELD: dict[tuple[str, str], Part] = {
     ("rescale", "add"): _SCALES,
     ("impute", "fill"): ("fill values", True),
     ("ordinal", "categories"): ("categories of inputs", True),
+    ("weighted-median", "weights"): ("weights of trees", True),
     ("one-vs-one", "platt_a"): ("Platt coefficients", True),
     ("one-vs-one", "platt_b"): ("Platt coefficients", True),
     ("labels", "values"): _CLASSES,

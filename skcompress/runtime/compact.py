@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from ..ir import Model, Numbers, Outlier
+from ..ir import Model, Numbers, Outlier, WeightedMedian
 from ._inputs import check_rows
 from ._registry import Evaluate, compile_node
 from ._threads import run_blocks
@@ -406,7 +406,7 @@ def _derived(answers: dict[str, Any], ir: Model) -> set[str]:
 def _estimator_type(ir: Model) -> str | None:
     if ir.head.labels:
         return "classifier"
-    if isinstance(ir.head, Numbers):
+    if isinstance(ir.head, Numbers | WeightedMedian):
         return "regressor"
     return "outlier_detector" if isinstance(ir.head, Outlier) else None
 

@@ -17,6 +17,7 @@ from ..ir import (
     Outlier,
     Shares,
     Transformed,
+    WeightedMedian,
 )
 from ._platt import couple_pairs, platt_sigmoid
 
@@ -92,6 +93,18 @@ def _numbers(head: Numbers) -> Answers:
     return {"predict": predict}
 
 
+@answers(WeightedMedian)
+def _weighted_median(head: WeightedMedian) -> Answers:
+    def predict(raw: np.ndarray) -> np.ndarray:
+        order = np.argsort(raw, axis=1)
+        sums = np.cumsum(head.weights[order], axis=1)
+        place = (sums >= 0.5 * sums[:, -1:]).argmax(axis=1)
+        rows = np.arange(raw.shape[0])
+        return raw[rows, order[rows, place]]
+
+    return {"predict": predict}
+
+
 @answers(Shares)
 def _shares(head: Shares) -> Answers:
     ends = np.cumsum([len(target) for target in head.targets])
@@ -138,7 +151,7 @@ def _class_scores(head: ClassScores) -> Answers:
         if head.link == "shares":
             return _both(raw[:, 0]) if single else raw
         if head.link == "softmax":
-            return softmax(raw)
+            return softmax(head.scale * raw)
         if single:
             return _both(expit(head.scale * raw[:, 0]))
         each = expit(head.scale * raw)
@@ -149,7 +162,9 @@ def _class_scores(head: ClassScores) -> Answers:
     if head.link != "none":
         offered["predict_proba"] = predict_proba
     if head.decision:
-        offered["decision_function"] = lambda raw: raw[:, 0] if single else raw
+        # scikit-learn gives a vector for two classes only.
+        vector = single and head.link != "softmax"
+        offered["decision_function"] = lambda raw: raw[:, 0] if vector else raw
     return offered
 
 
@@ -163,6 +178,16 @@ def _multi_label(head: MultiLabel) -> Answers:
 
 @answers(Outlier)
 def _outlier(head: Outlier) -> Answers:
+    if head.link == "isolation":
+
+        def score_samples(raw: np.ndarray) -> np.ndarray:
+            return -(2.0 ** -raw[:, 0])
+
+        return {
+            "predict": lambda raw: np.where(score_samples(raw) - head.offset < 0, -1, 1),
+            "decision_function": lambda raw: score_samples(raw) - head.offset,
+            "score_samples": score_samples,
+        }
     return {
         "predict": lambda raw: np.where(raw[:, 0] > 0, 1, -1),
         "decision_function": lambda raw: raw[:, 0],

@@ -164,8 +164,7 @@ def sum_leaves(trees: TreeEnsemble, values: np.ndarray, leaves: np.ndarray) -> n
         _tree_kernel.add_rows(leaves, values, out)
     else:
         _tree_kernel.add_to_columns(leaves, values, columns, out)
-    if trees.average:
-        out /= trees.n_trees
+    out /= trees.denominator
     return out
 
 
@@ -260,7 +259,7 @@ def compile_trees(trees: Node) -> Evaluate:
             prepared.by_tree,
             prepared.by_leaf,
             prepared.base,
-            float(trees.n_trees) if trees.average else 1.0,
+            trees.denominator,
         )
 
         def fill(rows: np.ndarray, out: np.ndarray) -> None:

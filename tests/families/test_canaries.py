@@ -12,6 +12,7 @@ from sklearn.ensemble import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
+    IsolationForest,
 )
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
@@ -243,6 +244,37 @@ def test_takes_missing(criterion):
     else:
         with pytest.raises(ValueError, match="NaN"):
             tree.predict(X)
+
+
+def test_isolation():
+    X, _ = load_iris(return_X_y=True)
+    forest = IsolationForest(n_estimators=3, max_samples=20, max_features=2, random_state=0).fit(X)
+    assert internals.isolation_rows(forest) == 20
+    depths = np.zeros(len(X))
+    for place, (tree, columns) in enumerate(
+        zip(forest.estimators_, forest.estimators_features_, strict=True)
+    ):
+        depths += internals.isolation_depths(forest, place)[tree.apply(X[:, columns])]
+    usual = 3 * internals.isolation_path_length(20)
+    np.testing.assert_array_equal(forest.score_samples(X), -(2 ** -(depths / usual)))
+    # Of 20 rows: 2 H(19) - 2 * 19 / 20, where H(n) is about log(n) + Euler's constant.
+    expected = 2 * (np.log(19) + np.euler_gamma) - 38 / 20
+    assert internals.isolation_path_length(20) == pytest.approx(expected)
+    assert internals.isolation_path_length(2) == 1
+    assert internals.isolation_path_length(1) == 0
+
+
+def test_set_isolation_and_bagging():
+    X, _ = load_iris(return_X_y=True)
+    forest = IsolationForest(n_estimators=3, random_state=0).fit(X)
+    other = clone(forest)
+    other.n_features_in_, other.offset_ = 4, forest.offset_
+    internals.set_bagging(other, forest.estimators_, forest.estimator_)
+    internals.set_isolation(other, [internals.isolation_depths(forest, k) for k in range(3)], 150)
+    np.testing.assert_array_equal(other.score_samples(X), forest.score_samples(X))
+    # All that a fit leaves behind but for what is of no use to predict.
+    rest = {"max_samples_", "_n_samples", "_seeds", "_sample_weight"}
+    assert set(vars(forest)) - set(vars(other)) <= rest
 
 
 def test_boosting_start():

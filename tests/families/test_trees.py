@@ -53,7 +53,7 @@ def data(estimator):
 def assert_same(model, estimator, X):
     compact = CompactModel(model)
     np.testing.assert_array_equal(compact.predict(X), estimator.predict(X))
-    for name in ("predict_proba", "decision_function"):
+    for name in ("predict_proba", "decision_function", "score_samples"):
         if hasattr(estimator, name):
             expected = getattr(estimator, name)(X)
             found = getattr(compact, name)(X)
@@ -337,7 +337,8 @@ def test_thresholds_are_rounded_down(value):
     assert float(above) > value or floor[0] == value
 
 
-GENUINE = [pair for pair in EXAMPLES if pair[0].lower is not None]
+# The others are tested on their own.
+GENUINE = [pair for pair in EXAMPLES if pair[0].lower is not None and hasattr(pair[1], "apply")]
 
 
 def answers(estimator, X):

@@ -105,11 +105,24 @@ ONE_SPLIT = np.array([True, False, False])
         ({"base": np.array([np.nan])}, "finite"),
         ({"tree_output": np.zeros(2, np.uint8)}, "output column"),
         ({"tree_output": np.zeros(1, np.int64)}, "output column"),
+        ({"divisor": 0.0}, "divisor"),
+        ({"divisor": -1.0}, "divisor"),
+        ({"divisor": np.inf}, "divisor"),
+        ({"divisor": np.nan}, "divisor"),
+        ({"divisor": 2.0, "average": True}, "divisor"),
     ],
 )
 def test_unsound_fields_are_refused(changes, message):
     with pytest.raises(InvalidModelError, match=message):
         ensemble(**{"internal": ONE_SPLIT, **changes})
+
+
+def test_the_denominator():
+    assert ensemble(ONE_SPLIT).denominator == 1
+    assert ensemble(ONE_SPLIT, divisor=2.5).denominator == 2.5
+    two = np.concatenate([ONE_SPLIT, [False]])
+    leaf = np.zeros(3, np.uint8)
+    assert ensemble(two, leaf=leaf, average=True).denominator == 2
 
 
 def test_infinite_thresholds_are_sound():

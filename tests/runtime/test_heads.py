@@ -10,6 +10,7 @@ from scipy.special import expit as scipy_expit
 from sklearn.utils.extmath import softmax as sklearn_softmax
 from sklearn.utils.multiclass import _ovr_decision_function
 
+from skcompress.exceptions import InvalidModelError
 from skcompress.ir import (
     ClassScores,
     Labels,
@@ -19,6 +20,7 @@ from skcompress.ir import (
     Outlier,
     Shares,
     Transformed,
+    WeightedMedian,
 )
 from skcompress.runtime.heads import expit, methods, softmax
 
@@ -140,6 +142,56 @@ def test_outlier():
     assert answers["predict"](raw).tolist() == [-1, 1, -1]
     assert answers["decision_function"](raw).tolist() == [0, 0.5, -0.5]
     assert answers["score_samples"](raw).tolist() == [-0.25, 0.25, -0.75]
+
+
+def test_outliers_by_isolation():
+    answers = methods(Outlier(offset=-0.5, link="isolation"))
+    raw = np.array([[0.0], [0.9], [1.0], [2.0]])
+    np.testing.assert_allclose(answers["score_samples"](raw), [-1, -(2**-0.9), -0.5, -0.25])
+    np.testing.assert_allclose(answers["decision_function"](raw), [-0.5, 0.5 - 2**-0.9, 0, 0.25])
+    # Unlike a decision that is the raw output, one of zero makes an inlier.
+    assert answers["predict"](raw).tolist() == [-1, -1, 1, 1]
+
+
+@given(
+    st.integers(1, 9).flatmap(
+        lambda n: st.tuples(
+            st.lists(st.integers(0, 5), min_size=n, max_size=n),
+            st.lists(st.integers(-4, 4), min_size=n, max_size=n),
+        )
+    )
+)
+def test_weighted_median(weights_and_row):
+    weights, row = (np.array(part, np.float64) for part in weights_and_row)
+    found = methods(WeightedMedian(weights=weights))["predict"](row[np.newaxis])
+    # By definition: the least number up to which there is half of the weight.
+    half = weights.sum() / 2
+    reached = [number for number in row if weights[row <= number].sum() >= half]
+    assert found.tolist() == [min(reached)]
+
+
+@pytest.mark.parametrize(
+    ("head", "fields"),
+    [
+        (Outlier, {"offset": np.inf}),
+        (Outlier, {"offset": 0.0, "link": "exp"}),
+        (WeightedMedian, {"weights": np.array([])}),
+        (WeightedMedian, {"weights": np.array([1.0, -1.0])}),
+        (WeightedMedian, {"weights": np.array([1.0, np.nan])}),
+        (WeightedMedian, {"weights": np.array([1, 2])}),
+        (WeightedMedian, {"weights": np.ones((1, 2))}),
+    ],
+)
+def test_unsound_heads_are_refused(head, fields):
+    with pytest.raises(InvalidModelError):
+        head(**fields)
+
+
+def test_scaled_softmax():
+    raw = np.array([[1.0, 2.0, 4.0]])
+    scores = methods(ClassScores(target=ABC, link="softmax", scale=0.5))
+    np.testing.assert_allclose(scores["predict_proba"](raw), softmax(raw / 2))
+    assert scores["decision_function"](raw).tolist() == [[1, 2, 4]]
 
 
 def test_transformed():
