@@ -229,8 +229,13 @@ def _rank_thresholds(
 ) -> tuple[Tables, np.ndarray, np.ndarray]:
     """The tables, and each split's place among the used features and in its table."""
     used, place = np.unique(feature, return_inverse=True)
-    order = np.lexsort((rising_bits(threshold), place))
-    place_in_order, in_order = place[order], rising_bits(threshold)[order]
+    bits = rising_bits(threshold)
+    if bits.itemsize == 4:
+        # One key of both sorts several times faster.
+        order = np.argsort((place.astype(np.uint64) << np.uint64(32)) | bits)
+    else:
+        order = np.lexsort((bits, place))
+    place_in_order, in_order = place[order], bits[order]
     is_new = np.ones(order.size, bool)
     is_new[1:] = (np.diff(place_in_order) != 0) | (in_order[1:] != in_order[:-1])
     sizes = np.bincount(place_in_order[is_new], minlength=used.size)

@@ -6,6 +6,8 @@ def narrow(
     parent: np.ndarray,
     is_right: np.ndarray,
     split: np.ndarray,
+    first: np.ndarray,
+    end: np.ndarray,
     low: np.ndarray,
     high: np.ndarray,
 ) -> None: ...

@@ -13,29 +13,30 @@ def narrow(
     const int32_t[::1] parent,
     const uint8_t[::1] is_right,
     const int64_t[::1] split,
+    const int32_t[::1] first,
+    const int32_t[::1] end,
     int64_t[::1] low,
     int64_t[::1] high,
 ):
-    """Narrow `low` and `high` of each split to what the splits above leave open."""
+    """Narrow `low` and `high` of each split to what the splits above leave open.
+
+    `first` and `end` hold what was left open to the splits above.
+    """
     cdef Py_ssize_t i
     cdef int64_t node, up
     cdef int32_t wanted
-    cdef bint open_low, open_high
     with nogil:
         for i in range(split.shape[0]):
             node = split[i]
             wanted = feature[node]
-            open_low = True
-            open_high = True
             up = parent[node]
-            while up >= 0 and (open_low or open_high):
-                if feature[up] == wanted:
-                    if is_right[node]:
-                        if open_low:
-                            low[i] = rank[up] + 1
-                            open_low = False
-                    elif open_high:
-                        high[i] = rank[up]
-                        open_high = False
+            while up >= 0 and feature[up] != wanted:
                 node = up
                 up = parent[node]
+            if up >= 0:
+                if is_right[node]:
+                    low[i] = rank[up] + 1
+                    high[i] = end[up]
+                else:
+                    low[i] = first[up]
+                    high[i] = rank[up]

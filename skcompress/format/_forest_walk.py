@@ -196,6 +196,8 @@ class _Walk:
         self.full_box = int(bit_length(shape.n_thresholds).sum())
         self.parent = np.full(shape.n_nodes, -1, np.int32)
         self.is_right = np.zeros(shape.n_nodes, bool)
+        self.first = np.empty(shape.n_nodes, np.int32)
+        self.end = np.empty(shape.n_nodes, np.int32)
         self.box = np.full(shape.n_nodes, self.full_box, np.int32)
         self.near = np.full(shape.n_nodes, -1, np.int32)
         nodes.tree[: shape.n_trees] = np.arange(shape.n_trees)
@@ -247,7 +249,7 @@ class _Walk:
 
         low, high = np.zeros(split.size, np.int64), self.shape.n_thresholds[feature]
         if self.shape.bounded:
-            _narrow(self.nodes, self.parent, self.is_right, split, low, high)
+            self._narrow(split, low, high)
         told = self._told("rank", split)
         if told is not None and bool(((told < low) | (told >= high)).any()):
             raise UnboundedError
@@ -259,6 +261,17 @@ class _Walk:
         rank = low + self.port.code(self.streams["rank"], split.size, told, bounds)
         self.nodes.rank[split] = rank
         return low, high, rank
+
+    def _narrow(self, split: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+        """Narrow `low` and `high` of each split, in place, to what the splits above leave open."""
+        narrow = _narrow_numpy
+        if _forest_kernel is not None:
+            narrow = _forest_kernel.narrow
+        nodes, right = self.nodes, self.is_right.view(np.uint8)
+        narrow(
+            nodes.feature, nodes.rank, self.parent, right, split, self.first, self.end, low, high
+        )
+        self.first[split], self.end[split] = low, high
 
     def _leaves(self, leaves: np.ndarray, *, has_sibling: bool) -> None:
         beside = np.full(leaves.size, -1)
@@ -307,47 +320,30 @@ def _stretches(low: np.ndarray, high: np.ndarray, variant: int) -> tuple[np.ndar
     return low, high
 
 
-def _narrow(
-    nodes: Nodes,
-    parent: np.ndarray,
-    is_right: np.ndarray,
-    split: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-) -> None:
-    """Narrow `low` and `high` of each split, in place, to the ranks that the splits above leave."""
-    if _forest_kernel is None:
-        _narrow_numpy(nodes, parent, is_right, split, low, high)
-    else:
-        right = is_right.view(np.uint8)
-        _forest_kernel.narrow(nodes.feature, nodes.rank, parent, right, split, low, high)
-
-
 def _narrow_numpy(
-    nodes: Nodes,
+    feature: np.ndarray,
+    rank: np.ndarray,
     parent: np.ndarray,
     is_right: np.ndarray,
     split: np.ndarray,
+    first: np.ndarray,
+    end: np.ndarray,
     low: np.ndarray,
     high: np.ndarray,
 ) -> None:
-    """On each side the nearest split on the same feature decides, since it was narrowed, too."""
+    """The nearest split above on the same feature decides: what was open to it is narrowed."""
     place, at = np.arange(split.size), split
-    open_low, open_high = np.ones(split.size, bool), np.ones(split.size, bool)
     while place.size:
         up = parent[at]
         alive = up >= 0
         place, at, up = place[alive], at[alive], up[alive]
-        same = nodes.feature[up] == nodes.feature[split[place]]
-        right = is_right[at]
-        sets_low = same & right & open_low[place]
-        low[place[sets_low]] = nodes.rank[up[sets_low]] + 1
-        open_low[place[sets_low]] = False
-        sets_high = same & ~right & open_high[place]
-        high[place[sets_high]] = nodes.rank[up[sets_high]]
-        open_high[place[sets_high]] = False
-        going = open_low[place] | open_high[place]
-        place, at = place[going], up[going]
+        same = feature[up] == feature[split[place]]
+        right = is_right[at] > 0
+        found, above = place[same & right], up[same & right]
+        low[found], high[found] = rank[above] + 1, end[above]
+        found, above = place[same & ~right], up[same & ~right]
+        low[found], high[found] = first[above], rank[above]
+        place, at = place[~same], up[~same]
 
 
 def _code_rows(

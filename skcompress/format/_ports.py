@@ -192,12 +192,7 @@ class ReadPort:
             self._counts[stream.name] = stream.counts(variant)
         counts = self._counts[stream.name]
         low, high = bounds(variant)
-        found = np.empty(n_symbols, np.int64)
-        for block in stream.blocks(n_symbols):
-            places = self.decoder.take(counts, low[block], high[block])
-            counts.learn(places)
-            found[block] = places - low[block]
-        return found
+        return self.decoder.take_blocks(counts, low, high, stream.blocks(n_symbols)) - low
 
 
 def code_numbers(
@@ -262,7 +257,13 @@ def _first(size: np.ndarray, variant: int) -> tuple[np.ndarray, np.ndarray]:
 def bit_length(numbers: np.ndarray) -> np.ndarray:
     """Bits that each number takes, 0 for 0; exact for all unsigned integers."""
     wide = numbers.astype(np.uint64)
+    if not wide.size or int(wide.max()) < 1 << 53:
+        return _bit_length(wide)
     high, low = wide >> np.uint64(32), wide & np.uint64(0xFFFFFFFF)
-    upper = np.frexp(high.astype(np.float64))[1].astype(np.int64)
-    lower = np.frexp(low.astype(np.float64))[1].astype(np.int64)
-    return np.where(high > 0, upper + 32, lower)
+    return np.where(high > 0, _bit_length(high) + 32, _bit_length(low))
+
+
+def _bit_length(exact: np.ndarray) -> np.ndarray:
+    """The same for integers that float64 holds exactly: its exponent tells."""
+    exponent = exact.astype(np.float64).view(np.int64) >> 52
+    return np.maximum(exponent - 1022, 0)

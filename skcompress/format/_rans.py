@@ -13,6 +13,8 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ..exceptions import SkcFormatError
@@ -61,6 +63,13 @@ class Counts:
         """The running sums; empty where all counts are one."""
         return _NO_COUNTS if self._below is None else self._below
 
+    @property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray]:
+        """The counts and their running sums, for a kernel that teaches them in place."""
+        assert self._counts is not None
+        assert self._below is not None
+        return self._counts, self._below
+
     def below(self, places: np.ndarray) -> np.ndarray:
         """Sum of the counts before each place."""
         return places if self._below is None else self._below[places].astype(np.int64)
@@ -79,7 +88,8 @@ class Counts:
         self._counts += (self.step * seen).astype(np.int32)
         np.cumsum(self._counts, out=self._below[1:])
         if int(self._below[-1]) >= _MASS_LIMIT:
-            self._counts = (self._counts + 1) >> 1
+            self._counts += 1
+            self._counts >>= 1
             np.cumsum(self._counts, out=self._below[1:])
 
 
@@ -184,6 +194,44 @@ class Decoder:
         symbols = low.astype(np.int64)
         symbols[told] = self._take(counts, low[told], high[told])
         return symbols
+
+    def take_blocks(
+        self, counts: Counts, low: np.ndarray, high: np.ndarray, blocks: Iterable[slice]
+    ) -> np.ndarray:
+        """Decode blocks that follow one another; counts learn each of them."""
+        if _rans_kernel is None:
+            return self._take_blocks(counts, low, high, blocks)
+        if counts.step == 0:
+            return self._take_blocks(counts, low, high, blocks)
+        found = np.empty(low.size, np.int64)
+        ends = np.array([block.stop for block in blocks], np.int64)
+        low, high = np.ascontiguousarray(low), np.ascontiguousarray(high)
+        place = _rans_kernel.take_blocks(
+            self._state,
+            self._words,
+            self._place,
+            low,
+            high,
+            ends,
+            *counts.arrays,
+            counts.step,
+            _MASS_LIMIT,
+            found,
+        )
+        if place < 0:
+            raise SkcFormatError("An entropy-coded section ends too early.")
+        self._place = place
+        return found
+
+    def _take_blocks(
+        self, counts: Counts, low: np.ndarray, high: np.ndarray, blocks: Iterable[slice]
+    ) -> np.ndarray:
+        """One block at a time."""
+        found = np.empty(low.size, np.int64)
+        for block in blocks:
+            found[block] = self.take(counts, low[block], high[block])
+            counts.learn(found[block])
+        return found
 
     def _take(self, counts: Counts, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         if _rans_kernel is None:

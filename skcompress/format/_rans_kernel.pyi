@@ -9,6 +9,19 @@ def take(
     below: np.ndarray,
     out: np.ndarray,
 ) -> int: ...
+def take_blocks(
+    state: np.ndarray,
+    words: np.ndarray,
+    place: int,
+    low: np.ndarray,
+    high: np.ndarray,
+    ends: np.ndarray,
+    counts: np.ndarray,
+    below: np.ndarray,
+    step: int,
+    limit: int,
+    out: np.ndarray,
+) -> int: ...
 def put(
     state: np.ndarray, start: np.ndarray, size: np.ndarray, words: np.ndarray, place: int
 ) -> int: ...

@@ -26,6 +26,7 @@ from skcompress.format._forest import (
     encode_forest,
     memory_to_decode,
 )
+from skcompress.format._ports import bit_length
 from skcompress.ir import Codebook, TreeEnsemble
 from skcompress.passes import Context, QuantizeThresholds
 
@@ -188,6 +189,39 @@ def test_unusual_dtypes_are_left_to_other_codecs(other):
 def test_size_is_a_few_bits_a_node():
     trees = lift(MODELS["forest"]()).predictor
     assert 8 * len(encode_forest(trees)) < 12 * trees.n_nodes
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 400), st.integers(1, 5))
+def test_nearest_split_on_the_same_feature_narrows(seed, n_nodes, n_features):
+    rng = np.random.default_rng(seed)
+    parent = np.array([-1, *(rng.integers(0, i) for i in range(1, n_nodes))], np.int32)
+    feature = rng.integers(0, n_features, n_nodes, np.int32)
+    is_right = rng.integers(0, 2, n_nodes, np.uint8)
+    rank, first, end = (rng.integers(0, 1000, n_nodes, np.int32) for _ in range(3))
+    split = np.arange(n_nodes)
+    expected = np.tile([[-1], [1000]], n_nodes)
+    for node in split:
+        at = node
+        while (up := parent[at]) >= 0 and feature[up] != feature[node]:
+            at = up
+        if up >= 0:
+            right = (rank[up] + 1, end[up])
+            expected[:, node] = right if is_right[at] else (first[up], rank[up])
+    narrows = [_forest_walk._narrow_numpy]
+    if _forest_walk._forest_kernel is not None:
+        narrows.append(_forest_walk._forest_kernel.narrow)
+    for narrow in narrows:
+        low, high = np.full(n_nodes, -1), np.full(n_nodes, 1000)
+        narrow(feature, rank, parent, is_right, split, first, end, low, high)
+        np.testing.assert_array_equal([low, high], expected)
+
+
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 2**53), max_size=20))
+def test_bit_lengths_are_exact(numbers):
+    edges = [2**53 - 1] if all(number < 2**53 for number in numbers) else [2**53, 2**64 - 1, 2**32]
+    numbers = [*numbers, *edges]
+    found = bit_length(np.array(numbers, np.uint64))
+    assert found.tolist() == [number.bit_length() for number in numbers]
 
 
 @pytest.mark.parametrize("name", ["forest", "regression"])

@@ -62,6 +62,38 @@ def test_numpy_reference_agrees_bit_for_bit(calls, step):
     assert found == [[s for _, s in call] for call in calls]
 
 
+def _decode_blocks(calls, step, n_lanes, data):
+    """All calls at once; the symbols and the sums that were learned."""
+    decoder, counts = Decoder(n_lanes, data), Counts(5000, step)
+    width = np.array([w for call in calls for w, _ in call], np.int64)
+    ends = np.cumsum([len(call) for call in calls])
+    blocks = [slice(end - len(call), end) for end, call in zip(ends, calls, strict=True)]
+    symbols = decoder.take_blocks(counts, np.zeros_like(width), width, iter(blocks))
+    decoder.finish()
+    return symbols.tolist(), counts.table.tolist()
+
+
+# The largest step fills the counts up, so that they are halved.
+@given(CALLS, st.sampled_from([0, 1, 7, 500_000]))
+def test_blocks_are_read_at_once_as_one_by_one(calls, step):
+    calls = [call for call in calls if call]
+    n_lanes, data = _code(calls, step)
+    found = _decode_blocks(calls, step, n_lanes, data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_rans, "_rans_kernel", None)
+        assert _decode_blocks(calls, step, n_lanes, data) == found
+    assert found[0] == [symbol for call in calls for _, symbol in call]
+
+
+@pytest.mark.parametrize("kernel", [_rans._rans_kernel, None])
+def test_blocks_that_end_too_early(kernel, monkeypatch):
+    monkeypatch.setattr(_rans, "_rans_kernel", kernel)
+    calls = [[(5000, symbol) for symbol in range(200)] for _ in range(3)]
+    n_lanes, data = _code(calls, 1)
+    with pytest.raises(SkcFormatError, match="ends too early"):
+        _decode_blocks(calls, 1, n_lanes, data[:-40])
+
+
 def _python_decode(n_lanes, data, widths):
     """The coder's arithmetic in plain Python, as docs/format.md states it."""
     state = [int.from_bytes(data[8 * i : 8 * i + 8], "little") for i in range(n_lanes)]
