@@ -86,7 +86,8 @@ def depth_first(trees: TreeEnsemble) -> list[dict[str, np.ndarray]]:
     -------
     list of dict
         `left`, `right`, `feature`, `threshold`, `missing_left`, `impurity`, `n_samples`,
-        `weight`, `value` (a row per node) and `depth`.
+        `weight`, `value` (a row per node), `depth` and `category` (the row of its set of
+        categories, -1 where a number is compared).
     """
     n_nodes = trees.n_nodes
     left = np.full(n_nodes, -1, np.int64)
@@ -112,6 +113,10 @@ def depth_first(trees: TreeEnsemble) -> list[dict[str, np.ndarray]]:
     if missing is None:
         missing = np.zeros(np.count_nonzero(trees.internal), bool)
 
+    category = np.full(trees.feature.size, -1)
+    if trees.categories is not None:
+        category[trees.categories.is_category] = np.arange(trees.categories.left.shape[0])
+
     def spread(array: np.ndarray, default: float) -> np.ndarray:
         full = np.full(n_nodes, default, dtype=np.result_type(array, type(default)))
         full[trees.internal] = array
@@ -128,6 +133,7 @@ def depth_first(trees: TreeEnsemble) -> list[dict[str, np.ndarray]]:
         "weight": notes.weight,
         "value": values,
         "depth": depth,
+        "category": spread(category, -1),
     }
     result = []
     for start, stop in zip(trees.offsets[:-1], trees.offsets[1:], strict=True):

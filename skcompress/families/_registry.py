@@ -32,12 +32,15 @@ class Family:
         ``lower(model, allow_missing) -> estimator``; None where there is no way back.
     examples : callable
         Gives small unfitted estimators that the tests fit and lift.
+    inside : tuple of type
+        Transforms that the estimator itself does first.
     """
 
     name: str
     lift: Lift
     lower: Lower | None
     examples: Callable[[], Iterable[Any]]
+    inside: tuple[type[Transform], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

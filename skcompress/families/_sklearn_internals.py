@@ -13,6 +13,9 @@ import numpy as np
 from scipy.sparse import csr_matrix, issparse
 from sklearn.base import _fit_context as fit_context
 from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
+from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
+from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.ensemble._iforest import _average_path_length
 from sklearn.impute import MissingIndicator
 from sklearn.metrics import DistanceMetric
@@ -223,6 +226,7 @@ def histogram_trees(boosting: Any) -> list[tuple[int, dict[str, np.ndarray]]]:
                         "threshold": nodes["num_threshold"],
                         "missing_left": nodes["missing_go_to_left"].astype(bool),
                         "value": nodes["value"],
+                        "n_samples": nodes["count"],
                         "on_category": nodes["is_categorical"].astype(bool),
                         "category_set": _category_sets(predictor),
                     },
@@ -274,6 +278,104 @@ def histogram_categories(
         for values in encoder.categories_
     ]
     return columns, categories, np.asarray(known, np.uint32), known_row
+
+
+def histogram_shrinkage(boosting: Any) -> float:
+    """What the value of a split is multiplied by to be that of a leaf, which is so already."""
+    return float(boosting.learning_rate)
+
+
+def set_histogram(
+    boosting: Any,
+    stages: list[list[dict[str, np.ndarray]]],
+    start: np.ndarray,
+    category_sets: np.ndarray,
+) -> None:
+    """Give a histogram gradient boosting model its trees, and the loss of its parameters.
+
+    Parameters
+    ----------
+    boosting : estimator
+        With its classes, if there are any.
+    stages : list of list of dict
+        Node arrays of each tree of each stage, in scikit-learn's order; ``category`` is a row of
+        `category_sets`, -1 where a number is compared.
+    start : ndarray of shape (n_outputs,)
+        What the sums start from.
+    category_sets : ndarray of uint32, of shape (n_sets, 8)
+        Sets of categories that go left.
+    """
+    boosting._predictors = [
+        [_histogram_tree(arrays, category_sets) for arrays in stage] for stage in stages
+    ]
+    boosting._baseline_prediction = start.reshape(1, -1)
+    boosting.n_trees_per_iteration_ = start.size
+    boosting._loss = boosting._get_loss(sample_weight=None)
+
+
+def _histogram_tree(arrays: dict[str, np.ndarray], category_sets: np.ndarray) -> Any:
+    split, chosen = arrays["left"] >= 0, arrays["category"] >= 0
+    nodes = np.zeros(split.size, PREDICTOR_RECORD_DTYPE)
+    for name, field in (
+        ("left", "left"),
+        ("right", "right"),
+        ("feature", "feature_idx"),
+        ("threshold", "num_threshold"),
+        ("missing_left", "missing_go_to_left"),
+    ):
+        nodes[field][split] = arrays[name][split]
+    nodes["value"], nodes["count"] = arrays["value"][:, 0], arrays["n_samples"]
+    nodes["depth"], nodes["gain"] = arrays["depth"], np.where(split, np.nan, -1.0)
+    nodes["is_leaf"], nodes["is_categorical"] = ~split, chosen
+    nodes["bitset_idx"][chosen] = np.arange(np.count_nonzero(chosen))
+    sets = np.ascontiguousarray(category_sets[arrays["category"][chosen]])
+    return TreePredictor(nodes, np.zeros_like(sets), sets)
+
+
+def set_histogram_categories(
+    boosting: Any,
+    columns: np.ndarray,
+    categories: list[np.ndarray],
+    known: np.ndarray,
+    names: np.ndarray | None,
+) -> None:
+    """Give a histogram gradient boosting model what it sees its columns through.
+
+    Parameters
+    ----------
+    boosting : estimator
+        With its number of columns.
+    columns : ndarray of int
+        Columns of categories.
+    categories : list of ndarray
+        Categories of each of them.
+    known : ndarray of uint32, of shape (n_columns_of_categories, 8)
+        Codes seen in training, as sets.
+    names : ndarray or None
+        Names of all columns.
+    """
+    n_features, n_seen = boosting.n_features_in_, columns.size
+    boosting._n_features = n_features
+    mapper = _BinMapper()
+    mapper.is_categorical_ = np.arange(n_features) < n_seen
+    bits = np.unpackbits(known.astype("<u4").view(np.uint8), axis=1, bitorder="little")
+    mapper.bin_thresholds_ = [np.flatnonzero(row).astype(np.float64) for row in bits]
+    boosting._bin_mapper = mapper
+    if not n_seen:
+        boosting.is_categorical_ = boosting._is_categorical_remapped = None
+        boosting._preprocessor = None
+        return
+    boosting.categorical_features = columns.tolist()
+    # Rows that show each category once; the missing one is no category, yet may be seen.
+    rows = np.zeros((max(table.size for table in categories) + 1, n_features))
+    rows[:, columns] = np.nan
+    for column, table in zip(columns, categories, strict=True):
+        rows[: table.size, column] = table
+    boosting._preprocess_X(rows, reset=True)
+    if names is not None:
+        boosting._preprocessor.feature_names_in_ = names
+        encoder = boosting._preprocessor.named_transformers_["encoder"]
+        encoder.feature_names_in_ = names[columns]
 
 
 # ---------------------------------------------------------------- support vector machines

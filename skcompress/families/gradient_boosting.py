@@ -26,7 +26,7 @@ from ._labels import labels_of
 from ._params import plain_params
 from ._registry import Family, dotted_name, register
 from ._sklearn_internals import boosting_start, set_boosting_loss, tree_arrays
-from .trees import build_trees, finish, max_features, tree_ensemble
+from .trees import build_trees, finish, in_stages, max_features, tree_ensemble
 
 __all__: list[str] = []
 
@@ -91,7 +91,7 @@ def _lift_regressor(boosting: Any) -> Model:
 
 def _lower(cls: Any) -> Callable[[Model, bool], Any]:
     def lower(model: Model, allow_missing: bool) -> Any:
-        trees, head = _in_stages(model), model.head
+        trees, head = in_stages(model), model.head
         boosting = cls(**dict(model.params))
         boosting.n_features_in_ = trees.n_features
         boosting.max_features_ = max_features(boosting.max_features, trees.n_features)
@@ -119,26 +119,6 @@ def _lower(cls: Any) -> Callable[[Model, bool], Any]:
         return finish(boosting, model, lost)
 
     return lower
-
-
-def _in_stages(model: Model) -> TreeEnsemble:
-    """The trees, if they form stages of one tree per output."""
-    trees, head = model.predictor, model.head
-    answers = (
-        isinstance(head, Numbers) and head.link == "identity" and head.n_outputs == 1
-    ) or isinstance(head, ClassScores)
-    if (
-        not answers
-        or not isinstance(trees, TreeEnsemble)
-        or trees.tree_output is None
-        or trees.average
-        or not np.array_equal(trees.tree_output, np.arange(trees.n_trees) % trees.n_outputs)
-        or trees.n_trees % trees.n_outputs
-    ):
-        raise UnsupportedEstimatorError(
-            f"{model.family.rpartition('.')[2]} holds stages of one tree per output."
-        )
-    return trees
 
 
 def _with_rate(trees: TreeEnsemble, rate: float) -> TreeEnsemble:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from numbers import Real
 from typing import Any
 
@@ -19,23 +19,30 @@ from ..ir import (
     Numbers,
     OrdinalEncode,
     TreeEnsemble,
+    TreeNotes,
     distinct_rows,
     smallest_unsigned,
 )
 from ._input import input_spec
 from ._labels import labels_of
-from ._layout import breadth_first
+from ._layout import breadth_first, depth_first
 from ._params import plain_params
 from ._registry import Family, dotted_name, register
 from ._sklearn_internals import (
     histogram_categories,
+    histogram_shrinkage,
     histogram_start,
     histogram_trees,
+    set_histogram,
+    set_histogram_categories,
 )
+from .trees import finish, in_stages, refuse_to_lose
 
 __all__: list[str] = []
 
 _EXPONENTIAL = ("gamma", "poisson")
+_LOST_WITH_TRAINING = ("train_score_", "validation_score_", "do_early_stopping_")
+_LOST_WITHOUT_NOTES = ("numbers of samples in nodes", "values of splits")
 
 
 def _lift(boosting: Any, head: Head) -> Model:
@@ -46,7 +53,9 @@ def _lift(boosting: Any, head: Head) -> Model:
     def joined(name: str) -> np.ndarray:
         return np.concatenate([a[name] for a in arrays])
 
-    values, leaf = distinct_rows(layout.leaves(joined("value"))[:, None])
+    rows = joined("value")[:, None]
+    values, leaf = distinct_rows(layout.leaves(rows))
+    n_samples = joined("n_samples")[layout.order].astype(np.int64)
     missing = layout.splits(joined("missing_left"))
     start = histogram_start(boosting)
     transforms: tuple[OrdinalEncode, ...] = ()
@@ -73,10 +82,16 @@ def _lift(boosting: Any, head: Head) -> Model:
         values=values,
         n_features=int(boosting.n_features_in_),
         n_outputs=start.size,
-        tree_output=np.array([column for column, _ in trees], smallest_unsigned(start.size)),
+        tree_output=np.array([column for column, _ in trees], smallest_unsigned(start.size - 1)),
         base=start,
         float32_inputs=False,
         categories=categories,
+        notes=TreeNotes(
+            impurity=np.full(n_samples.size, np.nan),
+            weight=n_samples.astype(np.float64),
+            n_samples=n_samples,
+            values=histogram_shrinkage(boosting) * layout.splits(rows),
+        ),
     )
     return Model(
         input=input_spec(boosting, finite="any"),
@@ -121,6 +136,65 @@ def _lift_regressor(boosting: Any) -> Model:
     return _lift(boosting, Numbers(n_outputs=1, link=link))
 
 
+def _lower(cls: Any) -> Callable[[Model, bool], Any]:
+    def lower(model: Model, allow_missing: bool) -> Any:
+        trees, head = in_stages(model), model.head
+        if trees.float32_inputs:
+            raise UnsupportedEstimatorError(f"{cls.__name__} holds trees that see float64 numbers.")
+        lost = _LOST_WITHOUT_NOTES if trees.notes is None else ()
+        refuse_to_lose(trees, lost, allow_missing)
+        boosting = cls(**dict(model.params))
+        boosting.n_features_in_ = trees.n_features
+        if isinstance(head, ClassScores):
+            boosting.classes_ = head.target.classes.copy()
+        elif isinstance(head, Numbers) and (head.link == "exp") != (boosting.loss in _EXPONENTIAL):
+            raise UnsupportedEstimatorError(
+                f"The link {head.link!r} is not that of the loss {boosting.loss!r}."
+            )
+        columns, tables, known, sets = _categories_of(model, trees)
+        names = model.input.names
+        set_histogram_categories(
+            boosting, columns, tables, known, None if names is None else np.array(names, object)
+        )
+        start = np.zeros(trees.n_outputs) if trees.base is None else trees.base.astype(np.float64)
+        # A split's value is not shrunk, a leaf's is.
+        arrays = depth_first(trees)
+        for tree in arrays:
+            split = tree["left"] >= 0
+            tree["value"][split] /= histogram_shrinkage(boosting)
+        stages = [
+            arrays[first : first + trees.n_outputs]
+            for first in range(0, trees.n_trees, trees.n_outputs)
+        ]
+        set_histogram(boosting, stages, start, sets)
+        return finish(boosting, model, (*lost, *_LOST_WITH_TRAINING))
+
+    return lower
+
+
+def _categories_of(
+    model: Model, trees: TreeEnsemble
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray, np.ndarray]:
+    """Columns of categories, their categories, the known ones, and the sets of the splits."""
+    if not model.chain.transforms and trees.categories is None:
+        empty = np.zeros((0, 8), np.uint32)
+        return np.zeros(0, np.int64), [], empty, empty
+    encoder, seen = model.chain.transforms[0], trees.categories
+    if isinstance(encoder, OrdinalEncode) and seen is not None:
+        n_seen = encoder.sizes.size
+        columns = encoder.columns[:n_seen].astype(np.int64)
+        rest = np.setdiff1d(np.arange(encoder.n_features), columns)
+        place = np.arange(encoder.n_outputs)
+        if np.array_equal(encoder.columns, np.concatenate([columns, rest])) and np.array_equal(
+            seen.known_row, np.where(place < n_seen, place, -1)
+        ):
+            ends = np.cumsum(encoder.sizes, dtype=np.int64)
+            return columns, np.split(encoder.categories, ends[:-1]), seen.known, seen.left
+    raise UnsupportedEstimatorError(
+        "Histogram gradient boosting puts columns of categories first, and encodes all of them."
+    )
+
+
 def _classifiers() -> Iterable[Any]:
     return (
         HistGradientBoostingClassifier(max_iter=5, random_state=0),
@@ -135,7 +209,10 @@ def _regressors() -> Iterable[Any]:
     )
 
 
-register(
-    Family(dotted_name(HistGradientBoostingClassifier()), _lift_classifier, None, _classifiers)
-)
-register(Family(dotted_name(HistGradientBoostingRegressor()), _lift_regressor, None, _regressors))
+for _cls, _lift_one, _examples in (
+    (HistGradientBoostingClassifier, _lift_classifier, _classifiers),
+    (HistGradientBoostingRegressor, _lift_regressor, _regressors),
+):
+    register(
+        Family(dotted_name(_cls()), _lift_one, _lower(_cls), _examples, inside=(OrdinalEncode,))
+    )

@@ -16,7 +16,7 @@ from ..ir import Chain, InputSpec, Model, Project, Transform, Transformed
 from ._registry import (
     FAMILIES,
     TRANSFORMS,
-    Lower,
+    Family,
     dotted_name,
     find_family,
     find_transform,
@@ -161,18 +161,20 @@ def lower_steps(model: Model, allow_missing: bool) -> Any:
     UnsupportedEstimatorError
         If scikit-learn has no estimator that can hold it.
     """
-    predictor = model.chain.predictor
-    way_back = None if predictor is None else _way_back(model.family)
-    steps = [lower_transform(transform, allow_missing) for transform in model.chain.transforms]
+    predictor, transforms = model.chain.predictor, model.chain.transforms
+    family = None if predictor is None else _with_way_back(model.family)
+    inside: tuple[Transform, ...] = ()
+    if family is not None and transforms and isinstance(transforms[-1], family.inside):
+        transforms, inside = transforms[:-1], transforms[-1:]
+    steps = [lower_transform(transform, allow_missing) for transform in transforms]
     if steps and model.input.names is not None:
         steps[0].feature_names_in_ = np.array(model.input.names, dtype=object)
-    if way_back is not None:
+    if family is not None and family.lower is not None:
         if steps:
-            model = model.replace(
-                input=InputSpec(n_features=predictor.n_features, sparse=True),  # type: ignore[union-attr]
-                chain=Chain(transforms=(), predictor=predictor),
-            )
-        steps.append(way_back(model, allow_missing))
+            chain = Chain(transforms=inside, predictor=predictor)
+            spec = InputSpec(n_features=chain.steps[0].n_features, sparse=True)
+            model = model.replace(input=spec, chain=chain)
+        steps.append(family.lower(model, allow_missing))
     if not steps:
         raise UnsupportedEstimatorError("The model changes nothing: it has no steps.")
     if len(steps) == 1:
@@ -184,12 +186,12 @@ def lower_steps(model: Model, allow_missing: bool) -> Any:
     return pipeline
 
 
-def _way_back(name: str) -> Lower:
-    """What lowers models of a class."""
+def _with_way_back(name: str) -> Family:
+    """The family of a class that models can be lowered to."""
     family = FAMILIES.get(name)
     if family is None or family.lower is None:
         raise UnsupportedEstimatorError(
             "There is no way back to a scikit-learn estimator from a model of class "
             f"{name.rpartition('.')[2]!r}."
         )
-    return family.lower
+    return family

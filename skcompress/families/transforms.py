@@ -52,8 +52,13 @@ def lower_transform(transform: Transform, allow_missing: bool) -> Any:
     Raises
     ------
     UnsupportedEstimatorError
-        If an attribute that scikit-learn's class works with is lost, unless `allow_missing`.
+        If an attribute that scikit-learn's class works with is lost, unless `allow_missing`; if
+        there is no such transformer.
     """
+    if type(transform) not in _LOWER:
+        raise UnsupportedEstimatorError(
+            f"scikit-learn has no transformer that does what {type(transform).__name__} does."
+        )
     lowered = _LOWER[type(transform)](transform, allow_missing)
     if not isinstance(transform, TextVectorize):
         lowered.n_features_in_ = transform.n_features

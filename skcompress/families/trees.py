@@ -18,6 +18,7 @@ from sklearn.tree import (
 from ..exceptions import UnsupportedEstimatorError
 from ..ir import (
     Chain,
+    ClassScores,
     Head,
     Model,
     Numbers,
@@ -38,9 +39,11 @@ from ._sklearn_internals import build_tree, takes_missing, tree_arrays
 __all__ = [
     "build_trees",
     "finish",
+    "in_stages",
     "lift_trees",
     "lower_trees",
     "max_features",
+    "refuse_to_lose",
     "set_targets",
     "tree_ensemble",
     "tree_head",
@@ -200,17 +203,7 @@ def build_trees(
         )
     if trees.notes is None:
         missing = (*_LOST_WITHOUT_NOTES, *missing)
-    if missing and not allow_missing:
-        why = (
-            "The model no longer holds impurities and sample counts: compress with "
-            "keep_notes=True. "
-            if trees.notes is None
-            else ""
-        )
-        raise UnsupportedEstimatorError(
-            f"{why}A scikit-learn estimator would have no meaningful {', '.join(missing)}; pass "
-            "allow_missing=True to make one nevertheless."
-        )
+    refuse_to_lose(trees, missing, allow_missing)
     estimators = []
     for arrays in depth_first(trees):
         tree = make()
@@ -222,6 +215,38 @@ def build_trees(
         tree.n_outputs_ = sizes.size
         estimators.append(tree)
     return estimators, missing
+
+
+def refuse_to_lose(trees: TreeEnsemble, missing: tuple[str, ...], allow_missing: bool) -> None:
+    """Raise if something is missing, unless that is allowed."""
+    if not missing or allow_missing:
+        return
+    why = (
+        "The model no longer holds impurities and sample counts: compress with keep_notes=True. "
+        if trees.notes is None
+        else ""
+    )
+    raise UnsupportedEstimatorError(
+        f"{why}A scikit-learn estimator would have no meaningful {', '.join(missing)}; pass "
+        "allow_missing=True to make one nevertheless."
+    )
+
+
+def in_stages(model: Model) -> TreeEnsemble:
+    """The trees of a boosting model, if they form stages of one tree per output."""
+    trees, head = model.predictor, model.head
+    if (
+        not (isinstance(head, ClassScores) or (isinstance(head, Numbers) and head.n_outputs == 1))
+        or not isinstance(trees, TreeEnsemble)
+        or trees.tree_output is None
+        or trees.denominator != 1
+        or not np.array_equal(trees.tree_output, np.arange(trees.n_trees) % trees.n_outputs)
+        or trees.n_trees % trees.n_outputs
+    ):
+        raise UnsupportedEstimatorError(
+            f"{model.family.rpartition('.')[2]} holds stages of one tree per output."
+        )
+    return trees
 
 
 def max_features(setting: Any, n_features: int) -> int:

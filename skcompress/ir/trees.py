@@ -25,7 +25,8 @@ class TreeNotes(Node):
     Parameters
     ----------
     impurity, weight : ndarray of float, of shape (n_nodes,)
-        Impurity, and sum of the sample weights that reached the node.
+        Impurity, NaN where training kept none, and sum of the sample weights that reached the
+        node.
     n_samples : ndarray of int, of shape (n_nodes,)
         Training rows that reached the node.
     values : ndarray of float, of shape (n_internal, n_outputs)

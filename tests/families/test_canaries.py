@@ -339,3 +339,44 @@ def test_histogram_boosting_on_categories():
         assert not arrays["category_set"][chosen, 1:].any()
         assert not arrays["category_set"][~chosen].any()
     assert splits
+
+
+@pytest.mark.parametrize("categorical", [None, [2]])
+def test_set_histogram(categorical):
+    X, y = load_iris(return_X_y=True)
+    X[:, 2] = np.round(X[:, 2])
+    fitted = HistGradientBoostingClassifier(max_iter=2, categorical_features=categorical).fit(X, y)
+    other = clone(fitted)
+    other.n_features_in_, other.classes_ = 4, fitted.classes_
+    sets, stages = np.zeros((0, 8), np.uint32), []
+    for column, arrays in internals.histogram_trees(fitted):
+        chosen = arrays["on_category"]
+        category = np.where(chosen, sets.shape[0] + np.cumsum(chosen) - 1, -1)
+        sets = np.concatenate([sets, arrays["category_set"][chosen]])
+        nodes = {**arrays, "value": arrays["value"][:, np.newaxis], "category": category}
+        nodes["depth"] = np.zeros(chosen.size)
+        if column == 0:
+            stages.append([])
+        stages[-1].append(nodes)
+    columns, tables, known = np.zeros(0, int), [], sets[:0]
+    if categorical:
+        columns, tables, known, _ = internals.histogram_categories(fitted)
+        columns = columns[:1]
+    internals.set_histogram_categories(other, columns, tables, known, None)
+    internals.set_histogram(other, stages, internals.histogram_start(fitted), sets)
+    np.testing.assert_array_equal(other.predict_proba(X), fitted.predict_proba(X))
+    assert internals.histogram_shrinkage(fitted) == 0.1
+    # All that a fit leaves behind but for what is of no use to predict.
+    rest = {
+        "_feature_subsample_rng",
+        "_in_fit",
+        "_label_encoder",
+        "_random_seed",
+        "_scorer",
+        "_use_validation_data",
+        "class_weight_",
+        "do_early_stopping_",
+        "train_score_",
+        "validation_score_",
+    }
+    assert set(vars(fitted)) - set(vars(other)) <= rest

@@ -452,13 +452,6 @@ def test_boosting_that_is_no_longer_in_stages_is_refused():
         lower(shifted)
 
 
-def test_there_is_no_way_back_to_histogram_boosting():
-    X, y = rows_with_categories()
-    boosting = HistGradientBoostingRegressor(max_iter=2, categorical_features=[3]).fit(X, y)
-    with pytest.raises(UnsupportedEstimatorError, match="no way back"):
-        lower(lift(boosting))
-
-
 def test_shares_below_zero_come_back_only_from_a_single_tree():
     X, y = load_iris(return_X_y=True)
 
