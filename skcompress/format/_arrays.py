@@ -217,6 +217,8 @@ class ArrayReader:
         """Compare what the arrays need with what there is, then unpack the streams."""
         if self._taken != self._lengths:
             raise SkcFormatError("The arrays do not take exactly the bytes of the streams.")
+        # Their makers hold this reader: in a circle, the streams would outlive the reading.
+        self._arrays.clear()
         needed = self._charged + self._proof
         if needed > self._budget:
             self._refuse(needed)
