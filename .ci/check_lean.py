@@ -28,10 +28,11 @@ for path in files:
     skc.dump(model, mapped, layout="mapped")
     try:
         skc.load(path, mmap=True)
+        is_mapped = True
     except SkcFormatError:
-        pass
-    else:
-        sys.exit(f"{path.name}: a coded file was mapped")
+        is_mapped = False
+    if is_mapped != path.stem.startswith("mapped-"):
+        sys.exit(f"{path.name}: mapped: {is_mapped}, against its name")
     answers = [name for name in ANSWERS if hasattr(model, name)]
     if not answers:
         sys.exit(f"{path.name}: answers nothing")
