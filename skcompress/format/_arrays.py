@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -13,7 +14,7 @@ from ._choose import Draft, choose, plain
 from ._codecs import CODECS, Later, Make, Part, Spec
 from ._streams import compress, decompress, split_body
 
-__all__ = ["ArrayReader", "ArrayWriter"]
+__all__ = ["ArrayReader", "ArrayWriter", "read_only"]
 
 _SMALL = 1024
 """Bytes below which a part goes to the common stream 0: a stream of its own takes some 20."""
@@ -32,6 +33,8 @@ _WORTH_SHARING = 64
 
 _MAX_DIMENSIONS = 8
 _DEFAULT = ["raw", 0]
+
+_MEMORY_PER_ROW = 16
 
 _MEMORY_PER_STREAM = 4096
 """What a stream takes besides its bytes; a decoder of LZMA takes no less."""
@@ -175,6 +178,9 @@ class ArrayReader:
                 f"An array has a codec that is not known here: {str(name)[:40]!r}."
             )
         self.charge(0 if self.views and name == "raw" else spec.nbytes)
+        if not spec.size:
+            # Summed along its other sides it is not empty any more.
+            self.charge(_MEMORY_PER_ROW * max(spec.shape, default=0))
         self.prove(spec.size, spec.dtype.kind)
         make = found.read(spec, arguments, self)
         self._arrays.append((spec, make) if found.inner == () and name != "same" else None)
@@ -188,7 +194,10 @@ class ArrayReader:
         found = self._arrays[place] if known else None
         if found is None:
             raise SkcFormatError(f"There is no array {str(place)[:40]} to refer to.")
-        return found
+        # However many refer to it, it is decoded once for all of them.
+        shared = found[0], functools.cache(functools.partial(read_only, found[1]))
+        self._arrays[place] = shared
+        return shared
 
     def bytes(self, stream: Any, length: int) -> Callable[[], memoryview]:
         """Declare that the next `length` bytes of a stream are an array's."""
@@ -232,6 +241,13 @@ class ArrayReader:
             f"The file declares arrays that take up to {needed} bytes of memory while they are "
             f"read; max_memory leaves {max(self._budget, 0)}. Raise max_memory if you trust it."
         )
+
+
+def read_only(make: Make) -> np.ndarray:
+    """An array that nobody can change, and the IR need not copy."""
+    array = make()
+    array.flags.writeable = False
+    return array
 
 
 def _dtype(name: Any) -> np.dtype[Any]:

@@ -12,8 +12,8 @@ import numpy as np
 from ..exceptions import InvalidModelError, SkcFormatError
 from ..ir import TAGS, Model, Node, Rescale
 from ..runtime import memory_to_predict
-from ._arrays import ArrayReader, ArrayWriter
-from ._codecs import Make, Part
+from ._arrays import ArrayReader, ArrayWriter, read_only
+from ._codecs import Part
 from ._container import body_start, header_memory, unpack
 from ._container import pack as pack_file
 from ._packs import KEY, PACKS, pack
@@ -166,7 +166,7 @@ def _read(value: Any, accepts: Accepts, reader: ArrayReader, path: str) -> Build
     if isinstance(value, list):
         if accepts.array:
             reader.overhead(_MEMORY_PER_NODE)
-            return partial(_read_only, reader.add(value)[1])
+            return partial(read_only, reader.add(value)[1])
         if accepts.every and accepts.every.scalars and not accepts.every.node:
             # Millions of names need no function each.
             scalars = tuple(_scalar(item, accepts.every, path) for item in value)
@@ -198,13 +198,6 @@ def _scalar(value: Any, accepts: Accepts, path: str) -> Any:
     if type(value) is int and not -(2**63) <= value < 2**63:
         raise SkcFormatError(f"{path} holds an integer that is out of range.")
     return value
-
-
-def _read_only(make: Make) -> np.ndarray:
-    """An array that the IR need not copy."""
-    array = make()
-    array.flags.writeable = False
-    return array
 
 
 def _read_node(

@@ -116,6 +116,7 @@ class PackedTrees(Node):
         for name, (dtype, ndim) in kinds.items():
             array = getattr(self, name)
             require(array.dtype == dtype and array.ndim == ndim, f"bad `{name}` of packed trees.")
+        require(self.node_bytes > 2 or not self.ranked, "ranked trees need larger nodes.")
         n_bytes = self.nodes.nbytes - (8 if self.nodes.itemsize == 1 else 0)
         require(n_bytes > 0 and n_bytes % self.node_bytes == 0, "packed nodes are cut off.")
         n_columns, n_numeric = self.feature.size, self.start.size
@@ -139,6 +140,13 @@ class PackedTrees(Node):
             and bool((self.start <= self.stop).all())
             and bool((self.stop <= self.table.size).all()),
             "the table of packed trees does not hold their thresholds.",
+        )
+        # An input's rank, at most the size of a column's table, must not reach the mark of leaves.
+        room = 8 * self.node_bytes - 1 - self.column_bits - self.step_bits
+        largest = int((self.stop - self.start).max())
+        require(
+            not self.ranked or largest.bit_length() <= room,
+            "the ranks of packed trees do not fit their nodes.",
         )
 
 
@@ -229,7 +237,9 @@ def _check_piece(
     after = packed.column_bits + packed.step_bits
     leaves = word[is_leaf]
     first_leaf = start - n_splits
-    same = field(leaves, packed.column_bits, leaf_bit) == trees.leaf[first_leaf:][: leaves.size]
+    # Walks that have ended look at the column of their leaf, too.
+    same = field(leaves, 0, packed.column_bits) == 0
+    same &= field(leaves, packed.column_bits, leaf_bit) == trees.leaf[first_leaf:][: leaves.size]
     require(bool(same.all()), "the packed trees have other leaves.")
 
     splits = word[internal]

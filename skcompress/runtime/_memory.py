@@ -85,10 +85,8 @@ def _linear(linear: LinearMap) -> int:
 
 def _kernel(kernel: KernelExpansion) -> int:
     vectors = kernel.vectors
-    if isinstance(vectors, Sparse):
-        held = _sparse(vectors) + _PER_COLUMN * vectors.n_columns
-    else:
-        held = 3 * _decoded(vectors)
+    held = _sparse(vectors) if isinstance(vectors, Sparse) else 3 * _decoded(vectors)
+    held += _PER_COLUMN * kernel.n_features
     return held + 3 * _decoded(kernel.coef) + _PER_VECTOR * kernel.n_vectors
 
 

@@ -108,7 +108,7 @@ def arrays():
         ("shape-beyond-48-bits", ["f8", [2**48, 0]], "shape"),
         ("shape-product-overflows", ["u1", [2**47] * 8, "bits", 0, 0, 0], "bytes of memory"),
         ("shape-product-wraps-to-zero", ["f8", [2**32, 2**32], "bits", 0, 0, 0], "whole numbers"),
-        ("shape-zero-times-huge", ["f8", [0, *[2**47] * 7]], "sound model"),
+        ("shape-zero-times-huge", ["f8", [0, *[2**47] * 7]], "bytes of memory"),
         ("codec-unknown", ["f8", [1, 2], "pickle", 0], "codec"),
         ("codec-is-a-list", ["f8", [1, 2], ["raw"], 0], "codec"),
         ("codec-lacks-arguments", ["f8", [1, 2], "raw"], "arguments"),

@@ -115,6 +115,15 @@ def bombs():
         ),
         "memory to predict",
     )
+    # Nothing by many is nothing, until it is summed along the other side.
+    thin = low_rank(zeros("u1", 2**31, 0), zeros("u1", 0, 2))
+    yield "low-rank-of-nothing", write(model(linear(coef=thin))), "bytes of memory"
+    none = kernel(vectors=zeros("u1", 0, HUGE), coef=zeros("u1", 1, 0))
+    yield "kernel-without-vectors", write(model(none, input=wide)), "bytes of memory"
+    labels = [{"values": zeros("u1", 10**5)}] + [
+        {"values": Array(["u1", [10**5], "same", 2])} for _ in range(300)
+    ]
+    yield "one-array-many-times", write(model(linear(), head=shares(*labels))), "head takes"
     inside = low_rank(sparse(**numberless, indptr=zeros("u1", 2), n_columns=HUGE), numbers([1, 1]))
     yield "sparse-in-low-rank", write(model(linear(coef=inside))), "neither sparse"
     many = {"n_outputs": 2**30, "tree_output": numbers(0, 0, dtype="u1")}

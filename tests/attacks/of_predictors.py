@@ -127,6 +127,8 @@ def predictors():
         ("degree-negative", {"kernel": "poly", "degree": -1}, "degree"),
         ("degree-largest", {"kernel": "poly", "degree": 1000, "coef0": 1e308}, None),
         ("vectors-far-out", {"vectors": numbers([1e308, 1e308], [-1e308, 0], [0, 0])}, None),
+        ("codes-of-four-bytes", {"vectors": codebook(zeros("u4", 3, 2))}, None),
+        ("codes-of-one-byte", {"vectors": codebook(zeros("u1", 3, 2))}, None),
         ("without-vectors", {"vectors": zeros("u1", 0, 2), "coef": zeros("u1", 1, 0)}, None),
         ("intercept-infinite", {"intercept": numbers(np.inf)}, "finite"),
     ]:

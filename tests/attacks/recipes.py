@@ -12,6 +12,7 @@ from pathlib import Path
 from of_borders import borders
 from of_containers import arrays, containers, streams
 from of_memory import bombs
+from of_packed import lies
 from of_predictors import encodings, predictors
 from of_sections import sections
 from of_trees import forests
@@ -28,6 +29,7 @@ GROUPS = {
     "container": containers,
     "encoded": encodings,
     "forest": sections,
+    "packed": lies,
     "predictor": predictors,
     "stream": streams,
     "trees": forests,

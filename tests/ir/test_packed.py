@@ -51,15 +51,11 @@ def test_every_changed_node_is_found(packed):
         for bit in rng.choice(8 * form.node_bytes, 4, replace=False):
             nodes = form.nodes.copy()
             flat = nodes.view(np.uint8)
-            # Only the highest bit, the row or the fields of a split are looked at.
+            # Nothing follows the fields of a split that is not ranked but its mark.
             at = int(place) * form.node_bytes + int(bit) // 8
             flat[at] ^= 1 << (int(bit) % 8)
             leaf = nodes.view(f"u{form.node_bytes}")[place] >> (8 * form.node_bytes - 1)
-            unused = (
-                int(bit) < form.column_bits
-                if leaf
-                else (not form.ranked and form.column_bits + form.step_bits <= bit)
-            )
+            unused = not leaf and not form.ranked and form.column_bits + form.step_bits <= bit
             if unused and bit < 8 * form.node_bytes - 1:
                 continue
             with pytest.raises(InvalidModelError):
