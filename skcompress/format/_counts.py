@@ -22,7 +22,7 @@ from ._codec import (
     take_arguments,
     whole,
 )
-from ._plan import plan
+from ._plan import MOST_ROWS, plan
 from ._ports import ReadPort, WritePort
 from ._rans import Decoder
 from ._symbols import Layout, Row, code_matrix
@@ -166,7 +166,8 @@ def _told(layout: Layout) -> list[int]:
 def _decode(spec: Spec, data: memoryview, n_counts: int) -> np.ndarray:
     head, place = read_varints(data, 5)
     n_lanes, zeros, rotated, n_rows, n_models = head
-    if not 1 <= n_rows <= spec.size or spec.size % n_rows or n_models not in (1, n_rows):
+    sound = 1 <= n_rows <= min(spec.size, MOST_ROWS) and spec.size % n_rows == 0
+    if not sound or n_models not in (1, n_rows):
         raise SkcFormatError("Entropy-coded rows do not fit their array.")
     if zeros > 8 * spec.dtype.itemsize - 2 or rotated > 1 or (zeros and spec.dtype.kind != "f"):
         raise SkcFormatError("Entropy-coded numbers do not fit their array.")

@@ -165,8 +165,8 @@ def loads(
     data : bytes-like
         What `dumps` gave.
     max_memory : int or None
-        Bytes of memory that reading may take; data that declares more is refused before anything
-        is allocated. None: 2 GiB.
+        Bytes of memory that reading, and then a first prediction, may take; data that declares
+        more is refused before anything is allocated. None: 2 GiB.
     trusted_keys : Ed25519PublicKey, HmacKey, sequence of them, or None
         One of these keys must have signed the file, which is checked before anything in it is
         parsed. None: signatures are not checked, so that a signed file is read like any other.
@@ -221,8 +221,8 @@ def load(
     path : str, path-like or binary file object
         What `dump` wrote.
     max_memory : int or None
-        Bytes of memory that reading may take; a file that declares more is refused before
-        anything is allocated. None: 2 GiB.
+        Bytes of memory that reading, and then a first prediction, may take; a file that declares
+        more is refused before anything is allocated. None: 2 GiB.
     mmap : bool
         Map the file into memory instead of reading it; it must be in the "mapped" layout. Its
         arrays then take memory once for all processes that do so. Only for files that nobody else

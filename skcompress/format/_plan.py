@@ -15,13 +15,13 @@ import numpy as np
 from ._binning import Binning, binnings
 from ._symbols import Layout, Row
 
-__all__ = ["plan"]
+__all__ = ["MOST_ROWS", "plan"]
 
 _SAMPLE = 1 << 16
 _PIECE = 1 << 10
 _PARENT_SAMPLE = 1 << 20
 _STEPS = (1, 2, 4, 8, 24)
-_MOST_ROWS = 4096
+MOST_ROWS = 4096
 """Rows are passed through one by one, where they differ."""
 _FEWEST = 24
 """Numbers of a row that are worth a model of its own."""
@@ -87,7 +87,7 @@ def plan(matrix: np.ndarray) -> tuple[Layout, float]:
     n_rows, width = matrix.shape
     flat, bits = _row(matrix.reshape(-1))
     best = Layout(1, matrix.size, (flat,)), bits
-    if not (2 <= n_rows <= _MOST_ROWS and width >= _FEWEST):
+    if not (2 <= n_rows <= MOST_ROWS and width >= _FEWEST):
         return best
     fine, _ = _row(matrix.reshape(-1), fine=True)
     models = [flat] if fine == flat else [flat, fine]

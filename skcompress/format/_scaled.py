@@ -31,6 +31,8 @@ _MOST_DIGITS = 15
 _MOST_HALVINGS = 63
 _TRIED = (*range(10), *range(_SINGLE + 1, _SINGLE + 10), -4, -8, -16, -24)
 _LARGEST = 2**53
+_BYTES_PER_COLUMN = 1024
+"""Columns are made one by one, each by some objects of Python."""
 
 Steps = tuple[np.ndarray | None, ...]
 
@@ -149,7 +151,7 @@ class _Scaled:
             step is None or step[0] == Spec(np.dtype(np.float64), (n_columns,)) for step in steps
         )
         refuse_unless(sound, "Scaled columns do not fit their array.")
-        reader.charge(32 * n_rows)
+        reader.charge(32 * n_rows + _BYTES_PER_COLUMN * n_columns)
 
         def make() -> np.ndarray:
             told, kept = make_digits().tolist(), make_numbers()

@@ -10,6 +10,7 @@ import dataclasses
 from pathlib import Path
 
 from of_borders import borders
+from of_codecs import codecs
 from of_containers import arrays, containers, streams
 from of_memory import bombs
 from of_packed import lies
@@ -26,6 +27,7 @@ GROUPS = {
     "array": arrays,
     "bomb": bombs,
     "border": borders,
+    "codec": codecs,
     "container": containers,
     "encoded": encodings,
     "forest": sections,
