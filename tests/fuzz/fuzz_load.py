@@ -53,10 +53,7 @@ def by_chance(options):
     judge, files = target(), corpus()
     # What kills the process leaves its input behind.
     current = options.found / f"current-{options.seed}.skc"
-    room = MEGABYTES * 2**20 + resource.getpagesize() * int(
-        Path("/proc/self/statm").read_text().split()[0]
-    )
-    resource.setrlimit(resource.RLIMIT_AS, (room, room))
+    limit_memory(MEGABYTES)
     end, count = time.monotonic() + options.seconds, 0
     while time.monotonic() < end:
         rng = random.Random(f"{options.seed} {count}")
@@ -68,6 +65,13 @@ def by_chance(options):
         count += 1
     current.unlink(missing_ok=True)
     sys.stdout.write(f"{count} files did no harm\n")
+
+
+def limit_memory(megabytes):
+    """Let what asks for so much more than there is now end in a MemoryError."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    room = megabytes * 2**20 + pages * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (room, room))
 
 
 def by_coverage(options):
@@ -91,12 +95,14 @@ def by_coverage(options):
         sys.argv[0],
         f"-max_total_time={options.seconds}",
         f"-seed={options.seed}",
-        f"-rss_limit_mb={MEGABYTES}",
+        "-rss_limit_mb=0",
         f"-timeout={SECONDS_EACH}",
         "-max_len=65536",
         f"-artifact_prefix={options.found}/",
         str(start),
     ]
+    # The fuzzer itself takes more and more, some kilobytes for each thousand files.
+    limit_memory(4 * MEGABYTES)
     atheris.Setup(arguments, judge, custom_mutator=change)
     atheris.Fuzz()
 
