@@ -101,7 +101,7 @@ def by_coverage(options):
         f"-artifact_prefix={options.found}/",
         str(start),
     ]
-    # The fuzzer itself takes more and more, some kilobytes for each thousand files.
+    # The fuzzer itself takes more and more, some two kilobytes for each file.
     limit_memory(4 * MEGABYTES)
     atheris.Setup(arguments, judge, custom_mutator=change)
     atheris.Fuzz()
