@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir import TreeEnsemble, TreeNotes, decode, shape_of
 
-__all__ = ["Layout", "breadth_first", "depth_first", "floor_to_float32"]
+__all__ = ["Layout", "breadth_first", "depth_first"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,18 +62,6 @@ def breadth_first(left: Sequence[np.ndarray], right: Sequence[np.ndarray]) -> La
     return Layout(order, splits[order])
 
 
-def floor_to_float32(thresholds: np.ndarray) -> np.ndarray:
-    """The largest float32 numbers that are not above the thresholds.
-
-    A float32 input is at most the threshold if and only if it is at most this.
-    """
-    with np.errstate(over="ignore"):
-        narrow = thresholds.astype(np.float32)
-    above = narrow > thresholds
-    narrow[above] = np.nextafter(narrow[above], np.float32(-np.inf))
-    return narrow
-
-
 def depth_first(trees: TreeEnsemble) -> list[dict[str, np.ndarray]]:
     """Each tree's nodes in scikit-learn's usual order: a split, all on its left, all on its right.
 
@@ -90,14 +78,10 @@ def depth_first(trees: TreeEnsemble) -> list[dict[str, np.ndarray]]:
         categories, -1 where a number is compared).
     """
     n_nodes = trees.n_nodes
-    left = np.full(n_nodes, -1, np.int64)
-    left[trees.internal] = trees.left_child()
-    levels = trees.levels()
-    sizes, depth = np.ones(n_nodes, np.int64), np.zeros(n_nodes, np.int64)
-    for place, nodes in reversed(list(enumerate(levels))):
-        depth[nodes] = place
-        split = nodes[trees.internal[nodes]]
-        sizes[split] += sizes[left[split]] + sizes[left[split] + 1]
+    left, levels = trees.left_of_node(), trees.levels()
+    sizes, depth = trees.sum_below(np.ones(n_nodes, np.int64)), np.empty(n_nodes, np.int64)
+    for level, nodes in enumerate(levels):
+        depth[nodes] = level
     place = np.zeros(n_nodes, np.int64)
     for nodes in levels:
         split = nodes[trees.internal[nodes]]
@@ -105,10 +89,6 @@ def depth_first(trees: TreeEnsemble) -> list[dict[str, np.ndarray]]:
         place[left[split] + 1] = place[split] + 1 + sizes[left[split]]
 
     notes = trees.notes or _no_notes(trees)
-    table = decode(trees.values)
-    values = np.empty((n_nodes, table.shape[1]))
-    values[~trees.internal] = table[trees.leaf]
-    values[trees.internal] = notes.values
     missing = trees.missing_left
     if missing is None:
         missing = np.zeros(np.count_nonzero(trees.internal), bool)
@@ -131,7 +111,7 @@ def depth_first(trees: TreeEnsemble) -> list[dict[str, np.ndarray]]:
         "impurity": notes.impurity,
         "n_samples": notes.n_samples,
         "weight": notes.weight,
-        "value": values,
+        "value": trees.value_of_node(notes.values),
         "depth": depth,
         "category": spread(category, -1),
     }

@@ -27,11 +27,12 @@ from ..ir import (
     TreeNotes,
     decode,
     distinct_rows,
+    floor_to_float32,
     smallest_unsigned,
 )
 from ._input import input_spec
 from ._labels import labels_of
-from ._layout import breadth_first, depth_first, floor_to_float32
+from ._layout import breadth_first, depth_first
 from ._params import plain_params
 from ._registry import Family, dotted_name, register
 from ._sklearn_internals import build_tree, takes_missing, tree_arrays

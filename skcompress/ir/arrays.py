@@ -21,6 +21,7 @@ __all__ = [
     "check_finite",
     "decode",
     "distinct_rows",
+    "floor_to_float32",
     "rising_bits",
     "shape_of",
 ]
@@ -344,6 +345,18 @@ def rising_bits(numbers: np.ndarray) -> np.ndarray:
     if numbers.dtype.kind == "i":
         return bits ^ sign
     return np.where(bits & sign, ~bits, bits | sign)
+
+
+def floor_to_float32(numbers: np.ndarray) -> np.ndarray:
+    """The largest float32 numbers that are not above these.
+
+    A float32 number is at most one of these if and only if it is at most this.
+    """
+    with np.errstate(over="ignore"):
+        narrow = numbers.astype(np.float32)
+    above = narrow > numbers
+    narrow[above] = np.nextafter(narrow[above], np.float32(-np.inf))
+    return narrow
 
 
 def smallest_unsigned(largest: int) -> np.dtype:

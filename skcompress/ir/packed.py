@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._node import Node, register, require
-from .arrays import decode
+from .arrays import decode, floor_to_float32
 
 if TYPE_CHECKING:
     from .trees import TreeEnsemble
@@ -154,11 +154,7 @@ def comparable(threshold: np.ndarray, float32_inputs: bool) -> np.ndarray:
     """Thresholds in the dtype of the inputs; no input of that dtype changes sides."""
     if not float32_inputs:
         return threshold.astype(np.float64, copy=False)
-    if threshold.dtype == np.float32:
-        return threshold
-    with np.errstate(over="ignore"):
-        single = threshold.astype(np.float32)
-    return np.where(single > threshold, np.nextafter(single, np.float32(-np.inf)), single)
+    return threshold if threshold.dtype == np.float32 else floor_to_float32(threshold)
 
 
 def check_packed(trees: TreeEnsemble, packed: PackedTrees) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from ._node import Node, register, require
-from .arrays import Array, check_finite, shape_of
+from .arrays import Array, check_finite, decode, shape_of
 from .packed import PackedTrees, check_packed
 
 __all__ = ["CategorySplits", "TreeEnsemble", "TreeNotes"]
@@ -290,10 +290,21 @@ class TreeEnsemble(Node):
         shift = np.repeat(np.arange(1, self.n_trees + 1), n_splits)
         return 2 * np.arange(shift.size) + shift
 
-    def levels(self) -> list[np.ndarray]:
-        """Nodes of each depth, roots first, over all trees together."""
+    def left_of_node(self) -> np.ndarray:
+        """Place of the left child of each node; -1 for a leaf."""
         left = np.full(self.n_nodes, -1, dtype=np.int64)
         left[self.internal] = self.left_child()
+        return left
+
+    def right_nodes(self) -> np.ndarray:
+        """Which nodes are right children, as booleans."""
+        is_right = np.zeros(self.n_nodes, dtype=bool)
+        is_right[self.left_child() + 1] = True
+        return is_right
+
+    def levels(self) -> list[np.ndarray]:
+        """Nodes of each depth, roots first, over all trees together."""
+        left = self.left_of_node()
         nodes, found = self.offsets[:-1], []
         while nodes.size:
             found.append(nodes)
@@ -309,3 +320,20 @@ class TreeEnsemble(Node):
         parent[left] = splits
         parent[left + 1] = splits
         return parent
+
+    def sum_below(self, own: np.ndarray) -> np.ndarray:
+        """Of each node, the sum of what its subtree owns: itself, and all nodes below it."""
+        total, left = own.copy(), self.left_of_node()
+        for nodes in reversed(self.levels()):
+            splits = nodes[self.internal[nodes]]
+            for child in (left[splits], left[splits] + 1):
+                total[splits] += total[child]
+        return total
+
+    def value_of_node(self, inner: np.ndarray) -> np.ndarray:
+        """A value row for each node: that of a leaf is its own, `inner` holds those of splits."""
+        table = decode(self.values)
+        values = np.empty((self.n_nodes, table.shape[1]))
+        values[~self.internal] = table[self.leaf]
+        values[self.internal] = inner
+        return values

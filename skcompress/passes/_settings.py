@@ -8,11 +8,10 @@ import numpy as np
 
 from ..ir import Model, Shares, TreeEnsemble, decode, distinct_rows
 from ..runtime import CompactModel
-from ..runtime._rows import as_dense
-from ..runtime.trees import leaf_rows, pack, sum_leaves
+from ..runtime.trees import sum_leaves
 from ._base import SkipPass
 from ._context import Context
-from ._trees import collapse, collapsed_ancestor
+from ._trees import collapse, collapsed_ancestor, leaves_reached
 from .ccp import collapse_alphas, path_alphas, weakest_links
 from .ensemble import greedy_order, keep_trees, regression_targets
 from .leaves import refit_leaves
@@ -43,28 +42,21 @@ class Settings:
         assert context.held_out is not None
         self.model, self.trees, self.context, self.ridge = model, trees, context, ridge
         self.summing = trees.replace(average=False, notes=None)
-        self.held_out = self._reached(context.inputs(model, context.held_out))
+        self.held_out = leaves_reached(trees, context.inputs(model, context.held_out))
         self.refit: np.ndarray | None = None
         if context.refit is not None:
-            self.refit = self._reached(context.inputs(model, context.refit))
-        self.values = np.empty((trees.n_nodes, decode(trees.values).shape[1]))
-        self.values[~trees.internal] = decode(trees.values)[trees.leaf]
-        self.alphas = self._alphas()
+            self.refit = leaves_reached(trees, context.inputs(model, context.refit))
+        self.values, self.alphas = self._values_and_alphas()
         path = path_alphas(trees, self.alphas, _PATH_RATIO)
         self.path = np.concatenate([[-1.0], path])
 
-    def _alphas(self) -> np.ndarray:
-        """The alpha at which each node is cut; fills in the values of internal nodes."""
+    def _values_and_alphas(self) -> tuple[np.ndarray, np.ndarray]:
+        """The value row of each node as a leaf, and the alpha at which it becomes one."""
         raise NotImplementedError
 
     def _refitted(self, nodes: np.ndarray, rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
         """Values of all nodes, where some rows end at `nodes` of the trees that are kept."""
         raise NotImplementedError
-
-    def _reached(self, rows: np.ndarray) -> np.ndarray:
-        """The leaf node of each row in each tree."""
-        leaves = np.flatnonzero(~self.trees.internal)
-        return leaves[leaf_rows(pack(self.trees, np.arange(leaves.size)), as_dense(rows))]
 
     @functools.lru_cache(maxsize=8)  # noqa: B019 - lives no longer than the pass
     def _end(self, place: int) -> np.ndarray:
@@ -143,10 +135,9 @@ class AveragedTrees(Settings):
         bits = np.log2(decode(trees.values).shape[0]) + _OTHER_BITS
         self.may_refit = bool(trees.n_outputs * ROUNDED_BITS <= _WORTH_IT * bits)
 
-    def _alphas(self) -> np.ndarray:
+    def _values_and_alphas(self) -> tuple[np.ndarray, np.ndarray]:
         assert self.trees.notes is not None
-        self.values[self.trees.internal] = self.trees.notes.values
-        return collapse_alphas(self.trees)
+        return self.trees.value_of_node(self.trees.notes.values), collapse_alphas(self.trees)
 
     def _kept(self, count: int) -> np.ndarray:
         return np.sort(self.order[:count])
@@ -176,7 +167,7 @@ class SummedTrees(Settings):
         if trees.base is not None:
             self.targets = self.targets - trees.base
 
-    def _alphas(self) -> np.ndarray:
+    def _values_and_alphas(self) -> tuple[np.ndarray, np.ndarray]:
         """By the variance of the leaf values that the refit rows find below each node."""
         assert self.refit is not None
         trees = self.trees
@@ -186,16 +177,13 @@ class SummedTrees(Settings):
         mass = np.bincount(reached, np.repeat(by_row, trees.n_trees), trees.n_nodes)
         # Leaves without rows count a little, so that every node has a mean.
         mass[~trees.internal] += 1e-6
-        first = np.where(trees.internal[:, None], 0.0, mass[:, None] * self.values)
-        second = np.where(trees.internal[:, None], 0.0, first * self.values)
-        parent = trees.parent()
-        for nodes in reversed(trees.levels()[1:]):
-            for moment in (mass, first, second):
-                np.add.at(moment, parent[nodes], moment[nodes])
+        own = trees.value_of_node(np.zeros(1))
+        moments = mass, mass[:, None] * own, mass[:, None] * own * own
+        mass, first, second = map(trees.sum_below, moments)
         mean = first / mass[:, None]
-        self.values[trees.internal] = mean[trees.internal]
         risk = np.maximum((second - first * mean).sum(axis=1), 0) / by_row.sum()
-        return weakest_links(trees, np.where(trees.internal, risk, 0.0))
+        alphas = weakest_links(trees, np.where(trees.internal, risk, 0.0))
+        return trees.value_of_node(mean[trees.internal]), alphas
 
     def _refitted(self, nodes: np.ndarray, rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
         values = self.values.copy()

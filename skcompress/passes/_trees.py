@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..ir import Model, TreeEnsemble, decode, distinct_rows
+from ..runtime._rows import Rows, as_dense
+from ..runtime.trees import leaf_rows, pack
 from ._base import SkipPass
 
-__all__ = ["collapse", "collapsed_ancestor", "keep_above", "trees_of"]
+__all__ = ["collapse", "collapsed_ancestor", "keep_above", "leaves_reached", "trees_of"]
 
 
 def trees_of(model: Model) -> TreeEnsemble:
@@ -21,6 +23,12 @@ def trees_of(model: Model) -> TreeEnsemble:
     if not isinstance(model.predictor, TreeEnsemble):
         raise SkipPass("the model has no trees")
     return model.predictor
+
+
+def leaves_reached(trees: TreeEnsemble, rows: Rows) -> np.ndarray:
+    """The leaf node that each row reaches in each tree: shape (n_rows, n_trees)."""
+    leaves = np.flatnonzero(~trees.internal)
+    return leaves[leaf_rows(pack(trees, np.arange(leaves.size)), as_dense(rows))]
 
 
 def collapsed_ancestor(trees: TreeEnsemble, cut: np.ndarray) -> np.ndarray:
@@ -101,7 +109,7 @@ def keep_above(
     end = collapsed_ancestor(trees, cut)
     kept = end == np.arange(trees.n_nodes)
     internal = trees.internal & kept & ~cut
-    leaf_rows = rows[kept & ~internal]
+    of_leaves = rows[kept & ~internal]
 
     split = internal[trees.internal]
     categories = trees.categories
@@ -123,8 +131,8 @@ def keep_above(
         feature=trees.feature[split],
         threshold=decode(trees.threshold)[split],
         missing_left=None if trees.missing_left is None else trees.missing_left[split],
-        leaf=np.zeros(leaf_rows.size, np.uint8),
+        leaf=np.zeros(of_leaves.size, np.uint8),
         categories=categories,
         notes=notes,
     )
-    return smaller, leaf_rows
+    return smaller, of_leaves

@@ -7,12 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..ir import Model, Outlier, TreeEnsemble, decode
-from ..runtime._rows import as_dense
-from ..runtime.trees import leaf_rows, pack, sum_leaves
+from ..ir import Model, Outlier, TreeEnsemble
+from ..runtime.trees import sum_leaves
 from ._base import SkipPass
 from ._context import Context
-from ._trees import collapse, collapsed_ancestor, trees_of
+from ._trees import collapse, collapsed_ancestor, leaves_reached, trees_of
 
 __all__ = ["CostComplexity", "collapse_alphas", "path_alphas", "weakest_links"]
 
@@ -106,9 +105,7 @@ def weakest_links(trees: TreeEnsemble, risk: np.ndarray) -> np.ndarray:
         Infinite for leaves, and for nodes that vanish with an ancestor.
     """
     n_nodes = trees.n_nodes
-    left = np.full(n_nodes, -1, dtype=np.int64)
-    left[trees.internal] = trees.left_child()
-    parent = trees.parent()
+    left, parent = trees.left_of_node(), trees.parent()
     alphas = np.full(n_nodes, np.inf)
     open_nodes = trees.internal.copy()
     by_level = [nodes[open_nodes[nodes]] for nodes in trees.levels()]
@@ -180,12 +177,8 @@ def _largest_acceptable(
     """Score the whole path from one walk of the held-out rows, and prune where it allows."""
     assert context.held_out is not None
     assert trees.notes is not None
-    rows = as_dense(context.inputs(model, context.held_out))
-    leaf_nodes = np.flatnonzero(~trees.internal)
-    reached = leaf_nodes[leaf_rows(pack(trees, np.arange(leaf_nodes.size)), rows)]
-    values = np.empty((trees.n_nodes, trees.n_outputs))
-    values[~trees.internal] = decode(trees.values)[trees.leaf]
-    values[trees.internal] = trees.notes.values
+    reached = leaves_reached(trees, context.inputs(model, context.held_out))
+    values = trees.value_of_node(trees.notes.values)
 
     best = None
     path = path_alphas(trees, alphas)

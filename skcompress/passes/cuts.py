@@ -7,12 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..ir import Model, TreeEnsemble, decode
-from ..runtime._rows import as_dense
-from ..runtime.trees import leaf_rows, pack
+from ..ir import Model, TreeEnsemble
 from ._base import SkipPass
 from ._context import Context, Data
-from ._trees import collapse, keep_above, trees_of
+from ._trees import collapse, keep_above, leaves_reached, trees_of
 from .ensemble import regression_targets
 
 __all__ = ["CutDepth", "MergeLeaves", "ReducedError"]
@@ -66,39 +64,30 @@ class ReducedError:
         held_out = Data(context.held_out.X, context.targets, context.held_out.sample_weight)
         as_refit = dataclasses.replace(context, refit=held_out)
         targets = regression_targets(model, as_refit)
-        rows = as_dense(context.inputs(model, held_out))
-        cut = self._cut(trees, rows, targets, held_out.sample_weight)
+        reached = leaves_reached(trees, context.inputs(model, held_out))
+        cut = self._cut(trees, reached, targets, held_out.sample_weight)
         return model.with_predictor(collapse(trees, cut))
 
     def _cut(
         self,
         trees: TreeEnsemble,
-        rows: np.ndarray,
+        reached: np.ndarray,
         targets: np.ndarray,
         weight: np.ndarray | None,
     ) -> np.ndarray:
         assert trees.notes is not None
-        leaves = np.flatnonzero(~trees.internal)
-        reached = leaves[leaf_rows(pack(trees, np.arange(leaves.size)), rows)]
-        by_row = np.ones(len(rows)) if weight is None else weight
+        by_row = np.ones(len(reached)) if weight is None else weight
         # Of the rows that pass a node: their weight, and the weighted sum of their targets.
         mass = np.bincount(reached.ravel(), np.repeat(by_row, trees.n_trees), trees.n_nodes)
         sums = np.zeros((trees.n_nodes, targets.shape[1]))
         for tree in range(trees.n_trees):
             np.add.at(sums, reached[:, tree], by_row[:, None] * targets)
-        values = np.empty_like(sums)
-        values[leaves] = decode(trees.values)[trees.leaf]
-        values[trees.internal] = trees.notes.values
-        parent, left = trees.parent(), np.full(trees.n_nodes, -1, np.int64)
-        left[trees.internal] = trees.left_child()
-        levels = trees.levels()
-        for nodes in reversed(levels[1:]):
-            np.add.at(mass, parent[nodes], mass[nodes])
-            np.add.at(sums, parent[nodes], sums[nodes])
+        mass, sums = trees.sum_below(mass), trees.sum_below(sums)
+        values, left = trees.value_of_node(trees.notes.values), trees.left_of_node()
         # Up to what all have in common, the squares of the targets.
         as_leaf = mass * np.square(values).sum(axis=1) - 2 * (values * sums).sum(axis=1)
         best, cut = as_leaf.copy(), np.zeros(trees.n_nodes, bool)
-        for nodes in reversed(levels):
+        for nodes in reversed(trees.levels()):
             splits = nodes[trees.internal[nodes]]
             below = best[left[splits]] + best[left[splits] + 1]
             cut[splits] = as_leaf[splits] <= below + 1e-12 * np.abs(below)
@@ -117,8 +106,7 @@ class MergeLeaves:
         trees = trees_of(model)
         row = np.full(trees.n_nodes, -1, np.int64)
         row[~trees.internal] = trees.leaf
-        left = np.full(trees.n_nodes, -1, np.int64)
-        left[trees.internal] = trees.left_child()
+        left = trees.left_of_node()
         for nodes in reversed(trees.levels()):
             splits = nodes[trees.internal[nodes]]
             one, other = row[left[splits]], row[left[splits] + 1]

@@ -42,8 +42,6 @@ class MissingToLarger:
 
 def _left_is_larger(trees: TreeEnsemble) -> np.ndarray:
     """Of each split, whether the left subtree has at least as many nodes as the right one."""
-    sizes, parent = np.ones(trees.n_nodes, np.int64), trees.parent()
-    for nodes in reversed(trees.levels()[1:]):
-        np.add.at(sizes, parent[nodes], sizes[nodes])
+    sizes = trees.sum_below(np.ones(trees.n_nodes, np.int64))
     left = trees.left_child()
     return sizes[left] >= sizes[left + 1]

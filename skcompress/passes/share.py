@@ -110,8 +110,7 @@ def _seen(trees: TreeEnsemble, rows: np.ndarray, dtype: np.dtype) -> tuple[np.nd
     parent = trees.parent()
     feature = np.zeros(n_nodes, np.int64)
     feature[trees.internal] = trees.feature
-    is_right = np.zeros(n_nodes, bool)
-    is_right[trees.left_child() + 1] = True
+    is_right = trees.right_nodes()
     leaves = np.flatnonzero(~trees.internal)
     walk = pack(trees, np.arange(leaves.size))
     step = max(_PAIRS // max(trees.n_trees, 1), 1)
@@ -143,8 +142,7 @@ def _spare_fixed(
 ) -> None:
     """Keep the splits above a fixed one from moving past it, in place."""
     parent, number = trees.parent(), np.cumsum(trees.internal) - 1
-    is_right = np.zeros(trees.n_nodes, bool)
-    is_right[trees.left_child() + 1] = True
+    is_right = trees.right_nodes()
     split = np.flatnonzero(trees.internal)
     place = np.flatnonzero(fixed)
     node = split[place]

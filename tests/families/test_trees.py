@@ -30,7 +30,6 @@ from sklearn.tree import (
 
 from skcompress.exceptions import UnsupportedEstimatorError
 from skcompress.families import all_families, lift, lower
-from skcompress.families._layout import floor_to_float32
 from skcompress.ir import TreeEnsemble
 from skcompress.passes import DropNotes
 from skcompress.passes.ensemble import keep_trees
@@ -325,16 +324,6 @@ def test_monotonic_trees():
     X, y = load_breast_cancer(return_X_y=True)
     forest = RandomForestClassifier(3, monotonic_cst=[-1] * 15 + [0] * 15, random_state=0)
     assert_same(lift(forest.fit(X, y)), forest, X)
-
-
-@pytest.mark.parametrize("value", [0.1, -0.1, 1e-50, -1e-50, 3.5e38, -3.5e38, np.inf, 2.0, 1 / 3])
-def test_thresholds_are_rounded_down(value):
-    floor = floor_to_float32(np.array([value]))
-    assert floor.dtype == np.float32
-    assert float(floor[0]) <= value
-    with np.errstate(over="ignore"):
-        above = np.nextafter(floor[0], np.float32(np.inf))
-    assert float(above) > value or floor[0] == value
 
 
 # The others are tested on their own.
