@@ -147,9 +147,11 @@ def _entry(stages: list[_Stage]) -> InputSpec:
             sparse = sparse and stage.input.sparse
         has_missing = has_missing and not any(removes_missing(item) for item in stage.transforms)
         is_sparse = is_sparse and not any(isinstance(item, Project) for item in stage.transforms)
-    first = stages[0].input
+    first, last = stages[0].input, stages[-1].input
     return first.replace(
-        finite=_STRICTEST_FIRST[finite], sparse=sparse and not first.text, float32_range=False
+        finite=_STRICTEST_FIRST[finite],
+        sparse=sparse and not first.text,
+        float32_range=last.float32_range,
     )
 
 

@@ -76,7 +76,7 @@ class InputSpec(Node):
     text : bool
         Rows are texts.
     float32_range : bool
-        Values must fit float32, as scikit-learn's trees ask.
+        Values must fit float32 where the predictor sees them, as scikit-learn's trees ask.
     """
 
     n_features: int

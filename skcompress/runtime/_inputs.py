@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ..ir import InputSpec
 from ._rows import CsrRows, Rows
 
-__all__ = ["check_rows"]
+__all__ = ["check_rows", "transformed_to_float32"]
 
 
 def check_rows(X: Any, spec: InputSpec, *, to_float32: bool = False) -> Any:
@@ -43,8 +43,10 @@ def check_rows(X: Any, spec: InputSpec, *, to_float32: bool = False) -> Any:
                 "only. Use X.toarray() to convert to a dense array."
             )
         sparse = _check_csr(X)
-        # scikit-learn's trees, which ask for float32, take missing values in dense rows alone.
-        _check_values(sparse.data, spec.replace(finite="all") if spec.float32_range else spec)
+        if to_float32:
+            # scikit-learn's trees take missing values in dense rows alone.
+            sparse, spec = _narrow(sparse), spec.replace(finite="all")
+        _check_values(sparse.data, spec)
         rows: Rows = sparse
     else:
         rows = dense = _check_array(X, to_float32)
@@ -55,6 +57,31 @@ def check_rows(X: Any, spec: InputSpec, *, to_float32: bool = False) -> Any:
             f"{spec.n_features} features as input."
         )
     return rows
+
+
+def transformed_to_float32(rows: Any) -> Any:
+    """Transformed rows as trees see them, rounded to float32.
+
+    Raises
+    ------
+    ValueError
+        If a value is too large for float32.
+    """
+    narrow = _narrow(rows)
+    # Whether missing values may come in was settled at the border, but for those of sparse rows.
+    values, finite = narrow, "allow-nan"
+    if isinstance(narrow, CsrRows):
+        values, finite = narrow.data, "all"
+    _check_values(values, InputSpec(n_features=1, finite=finite, float32_range=True))
+    return narrow
+
+
+def _narrow(rows: Any) -> Any:
+    """Rows rounded to float32; what is too large becomes infinite."""
+    if isinstance(rows, CsrRows):
+        return rows.with_data(_narrow(rows.data))
+    with np.errstate(over="ignore"):
+        return rows.astype(np.float32, copy=False)
 
 
 def _check_texts(X: Any) -> list[str]:
@@ -122,13 +149,9 @@ def _check_array(X: Any, to_float32: bool) -> np.ndarray:
     if array.shape[0] == 0:
         raise ValueError(_no_rows(array.shape))
     if to_float32 and array.dtype.kind in "biuf":
-        with np.errstate(over="ignore"):
-            return array.astype(np.float32, copy=False)
+        return cast("np.ndarray", _narrow(array))
     floats = _as_float(array, X)
-    if to_float32:
-        with np.errstate(over="ignore"):
-            return floats.astype(np.float32, copy=False)
-    return floats
+    return cast("np.ndarray", _narrow(floats)) if to_float32 else floats
 
 
 def _no_rows(shape: tuple[int, ...]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from ..ir import Model, Numbers, Outlier, WeightedMedian
-from ._inputs import check_rows
+from ._inputs import check_rows, transformed_to_float32
 from ._registry import Evaluate, compile_node
 from ._threads import run_blocks
 from .heads import methods
@@ -241,8 +241,12 @@ class CompactModel:
         """
         if self._steps is None:
             chain = self.ir.chain
-            nodes = [*chain.transforms, *([] if chain.predictor is None else [chain.predictor])]
-            self._steps = tuple(compile_node(node) for node in nodes)
+            steps = [compile_node(node) for node in chain.transforms]
+            if steps and self.ir.input.float32_range:
+                steps.append(transformed_to_float32)
+            if chain.predictor is not None:
+                steps.append(compile_node(chain.predictor))
+            self._steps = tuple(steps)
         to_float32 = self.ir.input.float32_range and not self.ir.chain.transforms
         rows = check_rows(X, self.ir.input, to_float32=to_float32)
         if self.n_threads == 1 or self.ir.chain.predictor is None:

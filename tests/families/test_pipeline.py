@@ -7,6 +7,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.datasets import make_classification
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    IsolationForest,
+)
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
@@ -22,6 +27,7 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
+from sklearn.tree import DecisionTreeClassifier
 
 from skcompress.exceptions import UnsupportedEstimatorError
 from skcompress.families import lift, lower
@@ -265,3 +271,37 @@ def test_overflow_in_a_scaler_is_an_error_as_it_is_in_scikit_learn():
         pipeline.predict(rows)
     with pytest.raises(ValueError, match="infinite"):
         CompactModel(lift(pipeline)).predict(rows)
+
+
+@pytest.mark.parametrize("make", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("value", [1e39, -1e300, np.nan, np.inf])
+@pytest.mark.parametrize(
+    "tree",
+    [
+        DecisionTreeClassifier(random_state=0),
+        GradientBoostingClassifier(n_estimators=2),
+        HistGradientBoostingClassifier(max_iter=2),
+    ],
+    ids=lambda tree: type(tree).__name__,
+)
+@pytest.mark.parametrize("steps", [(), (MaxAbsScaler(),), (SimpleImputer(),)], ids=repr)
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_trees_take_the_values_that_scikit_learn_takes(steps, tree, value, make):
+    model = make_pipeline(*steps, tree).fit(X, y)
+    compact = CompactModel(lift(model))
+    rows = X.copy()
+    rows[0, 1] = value
+    rows = make(rows)
+    try:
+        expected = model.predict(rows)
+    except (TypeError, ValueError):
+        with pytest.raises((TypeError, ValueError), match=r"infinity|NaN|Sparse|infinite"):
+            compact.predict(rows)
+    else:
+        np.testing.assert_array_equal(compact.predict(rows), expected)
+
+
+def test_isolation_behind_a_scaler_refuses_values_that_float32_does_not_hold():
+    compact = CompactModel(lift(make_pipeline(MaxAbsScaler(), IsolationForest()).fit(X)))
+    with pytest.raises(ValueError, match="too large for dtype\\('float32'\\)"):
+        compact.predict(np.full((1, 5), 1e300))
