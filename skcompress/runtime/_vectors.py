@@ -25,6 +25,8 @@ class Vectors(Protocol):
     n_features: int
     lengths: np.ndarray
     """Squared length of each, as `squares` uses it."""
+    arrays: tuple[np.ndarray, ...]
+    """All arrays that are kept; some may belong to the model."""
 
     def inner(self, rows: Rows) -> np.ndarray:
         """Inner products, of shape (n_rows, n_vectors)."""
@@ -60,6 +62,12 @@ class DenseVectors:
             moved = vectors - center
             self.lengths = np.einsum("ij,ij->i", moved, moved)
         self._columns = np.ascontiguousarray(moved.T)
+        self.arrays: tuple[np.ndarray, ...] = (
+            self._center,
+            self._vectors,
+            self.lengths,
+            self._columns,
+        )
 
     def inner(self, rows: Rows) -> np.ndarray:
         if not isinstance(rows, CsrRows):
@@ -115,6 +123,14 @@ class SparseVectors:
         self._entries = self._held.data[order]
         counts = np.bincount(self._held.indices, minlength=self.n_features)
         self._begin = np.concatenate([[0], np.cumsum(counts)])
+        held = self._held.data, self._held.indices, self._held.indptr
+        self.arrays: tuple[np.ndarray, ...] = (
+            *held,
+            self.lengths,
+            self._owner,
+            self._entries,
+            self._begin,
+        )
 
     def inner(self, rows: Rows) -> np.ndarray:
         n_vectors = self._held.shape[0]

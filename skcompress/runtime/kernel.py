@@ -1,4 +1,7 @@
-"""Evaluation of `KernelExpansion` through BLAS, in float64, by blocks of rows."""
+"""Evaluation of `KernelExpansion`, and the NumPy reference of the compiled kernel.
+
+The reference goes through BLAS, in float64, by blocks of rows.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,16 @@ from collections.abc import Callable
 import numpy as np
 
 from ..ir import KernelExpansion, Node, Sparse, decode
-from ._registry import Evaluate, evaluates
+from ._expansion import prepare
+from ._registry import Evaluate, evaluates, keeps
 from ._rows import CsrRows, Rows, as_dense, blocks
 from ._vectors import DenseVectors, SparseVectors, Vectors
 
-__all__ = ["kernel_matrix"]
+__all__ = ["compile_numpy", "kernel_matrix"]
 
 _BLOCK_BYTES = 64 * 2**20
 _PAIR_BYTES = 16 * 2**20
+_SPREAD_BYTES = 2**20
 _LONG = 200.0
 """Squared lengths beyond this many ``1 / gamma`` can cost a kernel value its 13th digit."""
 _VANISHED = 800.0
@@ -108,18 +113,40 @@ def _sharpen(
         squares[row[part], place[part]] = vectors.exact(rows, row[part], place[part])
 
 
+@keeps(KernelExpansion)
+def kept_arrays(kernel: Node) -> tuple[np.ndarray, ...]:
+    """All arrays that evaluation keeps; some may belong to the kernel."""
+    assert isinstance(kernel, KernelExpansion)
+    compiled = prepare(kernel)
+    if compiled is not None:
+        return compiled.arrays
+    return (*_vectors_of(kernel).arrays, np.ascontiguousarray(decode(kernel.coef), np.float64))
+
+
 @evaluates(KernelExpansion)
 def compile_kernel(kernel: Node) -> Evaluate:
     """Prepare a kernel expansion."""
     assert isinstance(kernel, KernelExpansion)
+    compiled = prepare(kernel)
+    if compiled is None:
+        return compile_numpy(kernel)
+    evaluate_dense = compiled
+
+    def evaluate(rows: Rows) -> np.ndarray:
+        if isinstance(rows, np.ndarray):
+            return evaluate_dense(np.ascontiguousarray(rows, np.float64))
+        size = max(_SPREAD_BYTES // (8 * kernel.n_features), 1)
+        return np.concatenate(
+            [evaluate_dense(rows[block].to_dense()) for block in blocks(rows.shape[0], size)]
+        )
+
+    return evaluate
+
+
+def compile_numpy(kernel: KernelExpansion) -> Evaluate:
+    """Prepare a kernel expansion that NumPy evaluates."""
     coef = np.ascontiguousarray(decode(kernel.coef), np.float64)
-    vectors: Vectors
-    if isinstance(kernel.vectors, Sparse):
-        vectors = SparseVectors(kernel.vectors)
-    else:
-        plain = decode(kernel.vectors).astype(np.float64, copy=False)
-        vectors = DenseVectors(plain, centred=kernel.kernel == "rbf")
-    matrix = _matrix(kernel, vectors)
+    matrix = _matrix(kernel, _vectors_of(kernel))
     combine = _dense(coef) if kernel.group_sizes is None else _pairs(coef, kernel.group_sizes)
 
     def evaluate(rows: Rows) -> np.ndarray:
@@ -133,6 +160,13 @@ def compile_kernel(kernel: Node) -> Evaluate:
         return out
 
     return evaluate
+
+
+def _vectors_of(kernel: KernelExpansion) -> Vectors:
+    if isinstance(kernel.vectors, Sparse):
+        return SparseVectors(kernel.vectors)
+    plain = decode(kernel.vectors).astype(np.float64, copy=False)
+    return DenseVectors(plain, centred=kernel.kernel == "rbf")
 
 
 def _in_float64(rows: Rows) -> Rows:

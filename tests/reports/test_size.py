@@ -33,6 +33,7 @@ from sklearn.tree import DecisionTreeClassifier
 import skcompress as skc
 from skcompress import ir
 from skcompress.reports._meter import Meter
+from skcompress.runtime import arrays_kept
 
 X, y = load_iris(return_X_y=True)
 X = np.tile(X, (4, 1)) + np.random.default_rng(0).normal(scale=0.2, size=(600, 4))
@@ -235,7 +236,9 @@ def test_compact_model_is_weighed_by_its_arrays():
     assert part(sizes, "support vectors").memory_bytes == vectors.nbytes
     assert part(sizes, "dual coefficients").memory_bytes == 400
     names = part(sizes, "feature names").memory_bytes
-    assert sizes.memory_bytes == model.ir.nbytes + names
+    laid_out = part(sizes, "laid out for prediction").memory_bytes
+    assert 0 < laid_out <= sum(array.nbytes for array in arrays_kept(model.ir.chain.predictor))
+    assert sizes.memory_bytes == model.ir.nbytes + names + laid_out
 
 
 class Compressor(BaseEstimator):
