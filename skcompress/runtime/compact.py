@@ -100,7 +100,7 @@ class CompactModel:
             )
         self.ir = ir
         self._size_report = size_report
-        self._steps: tuple[Evaluate, ...] | None = None
+        self._prepared: _Prepared | None = None
         self.n_threads = 1
         self._answers = methods(ir.head)
         self.offered = frozenset(self._answers) | _derived(self._answers, ir)
@@ -239,27 +239,16 @@ class CompactModel:
         ndarray of shape (n_rows, n_outputs)
             Raw outputs; the transformed rows where there is no predictor.
         """
-        if self._steps is None:
-            chain = self.ir.chain
-            steps = [compile_node(node) for node in chain.transforms]
-            if steps and self.ir.input.float32_range:
-                steps.append(transformed_to_float32)
-            if chain.predictor is not None:
-                steps.append(compile_node(chain.predictor))
-            self._steps = tuple(steps)
-        to_float32 = self.ir.input.float32_range and not self.ir.chain.transforms
-        rows = check_rows(X, self.ir.input, to_float32=to_float32)
+        prepared = self._prepared
+        if prepared is None:
+            prepared = self._prepared = _prepare(self.ir)
+        rows = check_rows(X, self.ir.input, to_float32=prepared.to_float32)
         if self.n_threads == 1 or self.ir.chain.predictor is None:
-            return self._run(rows)
+            return prepared.run(rows)
         n_rows = len(rows) if self.ir.input.text else rows.shape[0]
         return np.concatenate(
-            run_blocks(lambda block: self._run(rows[block]), n_rows, self.n_threads)
+            run_blocks(lambda block: prepared.run(rows[block]), n_rows, self.n_threads)
         )
-
-    def _run(self, rows: Any) -> Any:
-        for step in self._steps or ():
-            rows = step(rows)
-        return rows
 
     @_Offered
     def predict(self, X: Any) -> np.ndarray:
@@ -392,6 +381,29 @@ class CompactModel:
             right = predicted == truth.reshape(predicted.shape)
             return float(np.average(right if right.ndim == 1 else right.all(1), weights=weight))
         return _r_squared(truth.astype(float).reshape(predicted.shape), predicted, weight)
+
+
+class _Prepared:
+    """What the first call prepares and every later one uses; threads share it unchanged."""
+
+    def __init__(self, steps: tuple[Evaluate, ...], to_float32: bool) -> None:
+        self.steps = steps
+        self.to_float32 = to_float32
+
+    def run(self, rows: Any) -> Any:
+        for step in self.steps:
+            rows = step(rows)
+        return rows
+
+
+def _prepare(ir: Model) -> _Prepared:
+    chain, to_float32 = ir.chain, ir.input.float32_range
+    steps = [compile_node(node) for node in chain.transforms]
+    if steps and to_float32:
+        steps.append(transformed_to_float32)
+    if chain.predictor is not None:
+        steps.append(compile_node(chain.predictor))
+    return _Prepared(tuple(steps), to_float32 and not chain.transforms)
 
 
 def _restore(ir: Model, size_report: SizeReport | None) -> CompactModel:

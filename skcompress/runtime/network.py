@@ -1,4 +1,4 @@
-"""Evaluation of `DenseNetwork`."""
+"""Evaluation of `DenseNetwork`, and the NumPy reference of the compiled layers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable
 import numpy as np
 
 from ..ir import DenseNetwork, Node, decode
-from ._registry import Evaluate, evaluates
+from ._layers import is_single, prepare
+from ._registry import Evaluate, evaluates, keeps
 from ._rows import CsrRows, Rows
 from ._sparse import sparse_matmul
 
-__all__ = ["ACTIVATE", "compile_network"]
+__all__ = ["ACTIVATE", "compile_network", "compile_numpy"]
 
 
 def _identity(sums: np.ndarray) -> None:
@@ -57,14 +58,45 @@ ACTIVATE: dict[str, Callable[[np.ndarray], None]] = {
 uses too, in its order."""
 
 
+@keeps(DenseNetwork)
+def kept_arrays(network: Node) -> tuple[np.ndarray, ...]:
+    """All arrays that evaluation keeps; some may belong to the network."""
+    assert isinstance(network, DenseNetwork)
+    compiled = prepare(network)
+    if compiled is not None:
+        return compiled.arrays
+    return tuple(decode(array) for layer in network.layers for array in (layer.weights, layer.bias))
+
+
 @evaluates(DenseNetwork)
 def compile_network(network: Node) -> Evaluate:
-    """Prepare a network: encoded weights are decoded once.
+    """Prepare a network.
 
-    Weights keep their dtype, so that a network of float32 weights computes float32 sums from
-    float32 rows and float64 sums from float64 rows, as it does in scikit-learn.
+    A network of float32 weights computes float32 sums from float32 rows and float64 sums from
+    float64 rows, as it does in scikit-learn.
     """
     assert isinstance(network, DenseNetwork)
+    compiled = prepare(network)
+    if compiled is None:
+        return compile_numpy(network)
+    layers = compiled
+    mixed = compile_numpy(network) if is_single(network) else None
+
+    def evaluate(rows: Rows) -> np.ndarray:
+        if mixed is not None and _dtype(rows) != np.float32:
+            return mixed(rows)
+        outputs = layers(rows)
+        return outputs if mixed is not None else outputs.astype(np.float64, copy=False)
+
+    return evaluate
+
+
+def _dtype(rows: Rows) -> np.dtype:
+    return rows.data.dtype if isinstance(rows, CsrRows) else rows.dtype
+
+
+def compile_numpy(network: DenseNetwork) -> Evaluate:
+    """Prepare a network that NumPy evaluates: encoded weights are decoded once."""
     layers = [
         (decode(layer.weights), decode(layer.bias), ACTIVATE[layer.activation])
         for layer in network.layers

@@ -1,19 +1,32 @@
-"""Networks are evaluated as scikit-learn evaluates them, to the last bit where NumPy allows."""
+"""Networks are evaluated as scikit-learn evaluates them; the compiled layers, as NumPy does."""
 
 import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from scipy.special import expit
 
-from skcompress.ir import Affine, DenseNetwork, Layer
+from skcompress.ir import Affine, Codebook, DenseNetwork, Layer, LowRank, Sparse, decode
+from skcompress.runtime import _layers, arrays_kept
 from skcompress.runtime._registry import compile_node
 from skcompress.runtime._rows import CsrRows
 from skcompress.runtime._sparse import sparse_matmul
 from skcompress.runtime.network import ACTIVATE
+
+needs_kernel = pytest.mark.skipif(_layers._network_kernel is None, reason="built without it")
+
+
+@pytest.fixture(
+    autouse=True, scope="module", params=[pytest.param("compiled", marks=needs_kernel), "numpy"]
+)
+def way(request):
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "numpy":
+            patch.setattr(_layers, "_network_kernel", None)
+        yield request.param
 
 
 def csr(matrix):
@@ -77,6 +90,143 @@ def test_encoded_weights_are_decoded():
     layer = Layer(weights=weights, bias=np.zeros(4), activation="identity")
     out = compile_node(DenseNetwork(layers=(layer,)))(np.eye(3))
     assert (out == codes * 0.5 - 1.0).all()
+
+
+def reference(net, rows):
+    """Outputs in extended precision, and a bound on the sums of the sizes of all terms."""
+    outputs = rows.astype(np.longdouble)
+    sizes = np.abs(outputs)
+    apply = {
+        "identity": lambda x: x,
+        "relu": lambda x: np.maximum(x, 0),
+        "tanh": np.tanh,
+        "logistic": lambda x: 1 / (1 + np.exp(-x)),
+        "softmax": lambda x: (
+            np.exp(x - x.max(axis=1, keepdims=True))
+            / np.exp(x - x.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True)
+        ),
+    }
+    for layer in net.layers:
+        weights, bias = (decode(a).astype(np.longdouble) for a in (layer.weights, layer.bias))
+        sums = outputs @ weights + bias
+        # No activation here is steeper than one, so an error grows by the weights alone.
+        sizes = sizes @ np.abs(weights) + np.abs(bias)
+        outputs = apply[layer.activation](sums)
+    return outputs, sizes
+
+
+SCHEMES = ["plain", "affine", "codebook", "sparse", "sparse codebook", "low-rank", "mixed"]
+
+
+def weights_of(scheme, rng, n_inputs, n_units, density):
+    """Weights, and their number of bits of precision."""
+    dense = rng.normal(size=(n_inputs, n_units)) * (rng.random((n_inputs, n_units)) < density)
+    codes = rng.integers(0, 8, (n_inputs, n_units)).astype(np.uint8)
+    table = np.linspace(-1, 1, 8).astype(np.float32)
+    if scheme == "affine":
+        return Affine(codes=codes, scale=np.array([0.2]), zero=np.array([-0.7]), bits=3)
+    if scheme == "codebook":
+        return Codebook(codes=codes, table=table, bits=3)
+    if scheme == "sparse":
+        return Sparse.from_dense(dense)
+    if scheme == "sparse codebook":
+        held = Sparse.from_dense(dense)
+        codes = rng.integers(0, 8, held.data.size).astype(np.uint8)
+        return held.replace(data=Codebook(codes=codes, table=table, bits=3))
+    if scheme == "low-rank":
+        left, right = rng.normal(size=(n_inputs, 2)), rng.normal(size=(2, n_units))
+        return LowRank(left=left / n_inputs, right=right)
+    return dense
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    widths=st.lists(st.sampled_from([1, 2, 7, 8, 9, 16, 31, 40, 130]), min_size=2, max_size=4),
+    scheme=st.sampled_from(SCHEMES),
+    activation=st.sampled_from(["identity", "logistic", "relu", "tanh"]),
+    output=st.sampled_from(["identity", "logistic", "softmax"]),
+    density=st.sampled_from([0.0, 0.05, 0.5, 1.0]),
+    n_rows=st.sampled_from([1, 3, 5, 17, 70]),
+    inputs=st.sampled_from([np.float32, np.float64]),
+)
+@settings(max_examples=300, deadline=None)
+def test_any_network(way, seed, widths, scheme, activation, output, density, n_rows, inputs):
+    rng = np.random.default_rng(seed)
+    layers = []
+    for place, (n_inputs, n_units) in enumerate(itertools.pairwise(widths)):
+        last = place == len(widths) - 2
+        chosen = rng.choice(SCHEMES[:-1]) if scheme == "mixed" else scheme
+        weights = weights_of(chosen, rng, n_inputs, n_units, density)
+        bias = rng.normal(size=n_units)
+        layers.append(Layer(weights=weights, bias=bias, activation=output if last else activation))
+    net = DenseNetwork(layers=tuple(layers))
+    rows = (rng.normal(size=(n_rows, widths[0])) * (rng.random((n_rows, widths[0])) < 0.5)).astype(
+        inputs
+    )
+    evaluate = compile_node(net)
+    wanted, sizes = reference(net, rows)
+    lossy = way == "compiled" and _layers.is_lossy(net)
+    scale = sizes.max(axis=1, keepdims=True) if output == "softmax" else sizes
+    for given_rows in (rows, csr(sparse.csr_array(rows))):
+        found = evaluate(given_rows)
+        assert found.dtype == np.float64
+        assert (np.abs(found - wanted) <= (1e-5 if lossy else 1e-12) * scale + 1e-300).all()
+
+
+def test_rows_of_zeros_and_extremes():
+    net = network([20, 9, 3], "relu", "softmax")
+    for rows in (np.zeros((2, 20)), np.full((40, 20), 1e300), np.full((1, 20), -1e-300)):
+        found, (wanted, _) = compile_node(net)(rows), reference(net, rows)
+        np.testing.assert_allclose(found, wanted.astype(float), rtol=1e-9)
+
+
+def test_what_is_not_a_number_comes_through():
+    rows = np.zeros((3, 5))
+    rows[1, 2] = np.nan
+    for activation in ("relu", "tanh", "logistic", "identity"):
+        found = compile_node(network([5, 20, 2], activation, "identity"))(rows)
+        assert np.isnan(found[1]).all()
+        assert not np.isnan(found[[0, 2]]).any()
+
+
+@pytest.mark.parametrize("density", [1.0, 0.1])
+def test_blas_takes_rows_that_are_dense(density, monkeypatch):
+    rng = np.random.default_rng(0)
+    net = network([100, 50, 3], "tanh", "identity")
+    rows = rng.normal(size=(50, 100)) * (rng.random((50, 100)) < density)
+    monkeypatch.setattr(_layers, "_BLOCK", 20)
+    wanted, sizes = reference(net, rows)
+    assert (np.abs(compile_node(net)(rows) - wanted) <= 1e-12 * sizes).all()
+
+
+@needs_kernel
+@pytest.mark.parametrize("rows", [np.arange(3), [0, 1, 7], [0, 1, -1]])
+def test_a_place_out_of_range_is_refused(rows):
+    if _layers._network_kernel is None:
+        pytest.skip("NumPy raises IndexError")
+    net = network([7, 8], "relu", "identity")
+    given_rows = CsrRows(np.ones(3), np.array(rows), np.array([0, 3]), (1, 7))
+    if max(rows) < 7 and min(rows) >= 0:
+        compile_node(net)(given_rows)
+    else:
+        with pytest.raises(ValueError, match="out of range"):
+            compile_node(net)(given_rows)
+
+
+@needs_kernel
+def test_what_is_kept(way):
+    if way == "numpy":
+        pytest.skip("of the compiled layers")
+    rng = np.random.default_rng(0)
+    net = network([100, 64, 8], "relu", "identity")
+    kept = arrays_kept(net)
+    assert all(
+        any(np.shares_memory(array, layer.weights) for array in kept) for layer in net.layers
+    )
+    thin = Sparse.from_dense(rng.normal(size=(100, 64)) * (rng.random((100, 64)) < 0.05))
+    layer = Layer(weights=thin, bias=np.zeros(64), activation="identity")
+    kept = arrays_kept(DenseNetwork(layers=(layer,)))
+    assert sum(array.nbytes for array in kept) < 100 * 64 * 8 / 4
 
 
 @given(

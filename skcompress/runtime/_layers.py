@@ -1,0 +1,160 @@
+"""Networks laid out for the compiled layers, which `network.py` falls back from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ir import DenseNetwork, Encoded, Layer, LowRank, Sparse, decode, shape_of
+from ._rows import CsrRows, Rows, blocks
+
+try:
+    from . import _network_kernel
+except ImportError:  # built without a compiler: the NumPy reference gives the same answer
+    _network_kernel = None  # type: ignore[assignment]
+
+__all__ = ["Layers", "prepare"]
+
+_ACTIVATIONS = ("identity", "relu", "tanh", "logistic", "softmax")
+_SPARSE = 0.1
+"""Up to this share of weights that are not zero, entries one by one cost less than all weights."""
+_MANY = 16
+_LARGE = 4096
+_DENSE = 0.4
+"""From this share of inputs that are not zero, BLAS is the faster, given many rows and weights."""
+_BLOCK = 1024
+_SAMPLE = 64
+_SPREAD_BYTES = 2**20
+_MOST_UNITS = 65536
+_MOST_COLUMNS = 2**31 - 1
+
+
+class Layers:
+    """A network that evaluates rows.
+
+    Attributes
+    ----------
+    dtype : dtype
+        In which it computes, and which its outputs have.
+    arrays : tuple of ndarray
+        All arrays that are kept; some may belong to the model.
+    """
+
+    def __init__(self, kernel: Any, first: np.ndarray | None) -> None:
+        self._kernel = kernel
+        self._first = first
+        self.dtype = np.dtype(np.float32 if kernel.single else np.float64)
+        self.arrays: tuple[np.ndarray, ...] = kernel.arrays
+
+    def __call__(self, rows: Rows) -> np.ndarray:
+        if isinstance(rows, CsrRows):
+            return self._of_sparse(rows)
+        rows = np.ascontiguousarray(rows)
+        out = np.empty((rows.shape[0], self._kernel.n_outputs), self.dtype)
+        if self._first is None or rows.shape[0] < _MANY or _density(rows) < _DENSE:
+            self._run(rows, out)
+        else:
+            for block in blocks(rows.shape[0], _BLOCK):
+                sums = rows[block].astype(self.dtype, copy=False) @ self._first
+                self._run(sums, out[block], summed=True)
+        return out
+
+    def _of_sparse(self, rows: CsrRows) -> np.ndarray:
+        counts = np.diff(rows.indptr)
+        if self._kernel.takes_sparse and counts.max() <= rows.shape[1] <= _MOST_COLUMNS:
+            out = np.empty((rows.shape[0], self._kernel.n_outputs), self.dtype)
+            data = np.ascontiguousarray(rows.data)
+            indices = np.ascontiguousarray(rows.indices, np.int32)
+            self._kernel.from_sparse(
+                data, indices, np.ascontiguousarray(rows.indptr, np.int64), out
+            )
+            return out
+        size = max(_SPREAD_BYTES // (8 * rows.shape[1]), 1)
+        return np.concatenate([self(rows[part].to_dense()) for part in blocks(rows.shape[0], size)])
+
+    def _run(self, rows: np.ndarray, out: np.ndarray, *, summed: bool = False) -> None:
+        if rows.dtype == np.float64:
+            self._kernel.from_double(rows, out, summed=summed)
+        else:
+            self._kernel.from_float(rows, out, summed=summed)
+
+
+def _density(rows: np.ndarray) -> float:
+    some = rows[:: rows.shape[0] // _SAMPLE + 1]
+    return np.count_nonzero(some) / some.size
+
+
+def prepare(network: DenseNetwork) -> Layers | None:
+    """Lay a network out for the compiled layers.
+
+    A network whose weights are all encoded computes in float32: what their codes lost is more
+    than that loses. So does one of float32 weights; others compute in float64.
+
+    Returns
+    -------
+    Layers or None
+        None where the kernel was not built, or is not for such a network.
+    """
+    if _network_kernel is None:
+        return None
+    if any(
+        layer.activation not in _ACTIVATIONS or shape_of(layer.weights)[1] > _MOST_UNITS
+        for layer in network.layers
+    ):
+        return None
+    single = is_lossy(network) or is_single(network)
+    dtype = np.dtype(np.float32 if single else np.float64)
+    laid_out = [part for layer in network.layers for part in _laid_out(layer, dtype)]
+    if any(min(_shape(weights)) == 0 for weights, _, _ in laid_out):
+        return None
+    first = laid_out[0][0]
+    worth = isinstance(first, np.ndarray) and first.size >= _LARGE
+    return Layers(_network_kernel.Network(single, laid_out), first if worth else None)
+
+
+def is_lossy(network: DenseNetwork) -> bool:
+    """Whether all weights are encoded with a loss."""
+    return all(
+        isinstance(layer.weights, Encoded)
+        and (not isinstance(layer.weights, Sparse) or isinstance(layer.weights.data, Encoded))
+        for layer in network.layers
+    )
+
+
+def is_single(network: DenseNetwork) -> bool:
+    """Whether all weights and biases are float32 numbers."""
+    return all(
+        decode(array).dtype == np.float32
+        for layer in network.layers
+        for array in (layer.weights, layer.bias)
+    )
+
+
+def _shape(weights: Any) -> tuple[int, int]:
+    if isinstance(weights, np.ndarray):
+        return weights.shape
+    _, _, indptr, n_units = weights
+    return indptr.size - 1, n_units
+
+
+def _laid_out(layer: Layer, dtype: np.dtype) -> list[tuple[Any, np.ndarray, str]]:
+    """Weights, bias and activation; two layers where thin factors cost less than their product."""
+    weights, bias = layer.weights, decode(layer.bias).astype(dtype, copy=False)
+    if isinstance(weights, LowRank):
+        left, right = weights.left, weights.right
+        if left.shape[0] * left.shape[1] + right.shape[0] * right.shape[1] < np.prod(weights.shape):
+            nothing = np.zeros(left.shape[1], dtype)
+            return [
+                (decode(left).astype(dtype, copy=False), nothing, "identity"),
+                (decode(right).astype(dtype, copy=False), bias, layer.activation),
+            ]
+    if isinstance(weights, Sparse) and weights.indices.size <= _SPARSE * np.prod(weights.shape):
+        entries = (
+            decode(weights.data).astype(dtype, copy=False),
+            weights.indices.astype(np.uint16),
+            weights.indptr.astype(np.int64),
+            weights.n_columns,
+        )
+        return [(entries, bias, layer.activation)]
+    return [(decode(weights).astype(dtype, copy=False), bias, layer.activation)]
