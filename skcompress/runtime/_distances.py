@@ -12,6 +12,7 @@ from ._rows import blocks
 __all__ = [
     "CHUNK",
     "c_power",
+    "close_arrays",
     "closeness",
     "pair_distances",
     "reduced_distances",
@@ -157,6 +158,14 @@ def squared_by_products(vectors: np.ndarray) -> Close:
         return np.maximum(out, 0.0, out=out), np.zeros(len(X))
 
     return squares
+
+
+def close_arrays(vectors: np.ndarray, p: float, *, by_tree: bool) -> tuple[np.ndarray, ...]:
+    """What `closeness`, or `squared_by_products` without a tree, keeps beside the vectors."""
+    if p != 2:
+        return ()
+    held = np.ascontiguousarray(vectors, np.float64)
+    return (held - held.mean(axis=0) if by_tree else held), _lengths(held)
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:

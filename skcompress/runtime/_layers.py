@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import DenseNetwork, Encoded, Layer, LowRank, Sparse, decode, shape_of
+from ..ir import DenseNetwork, Layer, LowRank, Sparse, decode, shape_of
 from ._rows import CsrRows, Rows, blocks
 
 try:
@@ -88,8 +88,7 @@ def _density(rows: np.ndarray) -> float:
 def prepare(network: DenseNetwork) -> Layers | None:
     """Lay a network out for the compiled layers.
 
-    A network whose weights are all encoded computes in float32: what their codes lost is more
-    than that loses. So does one of float32 weights; others compute in float64.
+    A network of float32 weights computes in float32; others compute in float64.
 
     Returns
     -------
@@ -103,7 +102,7 @@ def prepare(network: DenseNetwork) -> Layers | None:
         for layer in network.layers
     ):
         return None
-    single = is_lossy(network) or is_single(network)
+    single = is_single(network)
     dtype = np.dtype(np.float32 if single else np.float64)
     laid_out = [part for layer in network.layers for part in _laid_out(layer, dtype)]
     if any(min(_shape(weights)) == 0 for weights, _, _ in laid_out):
@@ -111,15 +110,6 @@ def prepare(network: DenseNetwork) -> Layers | None:
     first = laid_out[0][0]
     worth = isinstance(first, np.ndarray) and first.size >= _LARGE
     return Layers(_network_kernel.Network(single, laid_out), first if worth else None)
-
-
-def is_lossy(network: DenseNetwork) -> bool:
-    """Whether all weights are encoded with a loss."""
-    return all(
-        isinstance(layer.weights, Encoded)
-        and (not isinstance(layer.weights, Sparse) or isinstance(layer.weights.data, Encoded))
-        for layer in network.layers
-    )
 
 
 def is_single(network: DenseNetwork) -> bool:

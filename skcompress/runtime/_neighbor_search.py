@@ -1,18 +1,24 @@
 """Which of equally distant rows scikit-learn keeps: its searches, followed step by step.
 
 A tree leaves out a node whose least distance exceeds the largest one kept. That least distance is
-rounded, so "equally distant" means: but for rounding. Only queries whose last neighbours tie come
-here, so clarity goes before speed.
+rounded, so "equally distant" means: but for rounding. Without the compiled kernel, only queries
+whose last neighbours tie come here, so clarity goes before speed.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from ._distances import c_power, pair_distances, root
+
+try:
+    from . import _neighbor_kernel
+except ImportError:  # built without a compiler: the NumPy reference gives the same answer
+    _neighbor_kernel = None  # type: ignore[assignment]
 
 __all__ = ["BallTree", "KdTree", "first_met"]
 
@@ -29,6 +35,10 @@ def first_met(reduced: np.ndarray, n_neighbors: int) -> np.ndarray:
     n_neighbors : int
         How many.
     """
+    if _neighbor_kernel is not None:
+        rows, values = np.empty(n_neighbors, np.int64), np.empty(n_neighbors)
+        _neighbor_kernel.first_met(np.ascontiguousarray(reduced, np.float64), values, rows)
+        return rows
     heap = _Heap(n_neighbors)
     for row, value in enumerate(reduced.tolist()):
         heap.push(value, row)
@@ -51,6 +61,7 @@ class _Tree:
     def __init__(self, vectors: np.ndarray, n_nodes: int, p: float) -> None:
         self._n_nodes = n_nodes
         self._p = p
+        self.vectors = vectors
         self._ranges = np.zeros((n_nodes, 2), np.int64)
         self._ranges[0] = 0, vectors.shape[0]
         *inner, _ = self._levels()
@@ -111,8 +122,23 @@ class _Tree:
             stack += [far, near]
         return heap.sorted_rows()
 
+    def compiled(self) -> Any:
+        """The compiled search, which finds the same neighbours; None where it was not built."""
+        if _neighbor_kernel is None:
+            return None
+        return _neighbor_kernel.TreeSearch(self.vectors, self._ranges, self._p, **self._shapes())
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All arrays that are kept; some may belong to the model."""
+        return self.vectors, self._ranges, *self._shapes().values()
+
     def _bound(self, node: int, point: np.ndarray) -> float:
         """The least distance, before the root, to what the node holds."""
+        raise NotImplementedError
+
+    def _shapes(self) -> dict[str, np.ndarray]:
+        """The arrays that describe what the nodes hold, by the names that the kernel gives them."""
         raise NotImplementedError
 
 
@@ -124,6 +150,9 @@ class KdTree(_Tree):
         starts = [self._ranges[level, 0] for level in self._levels()]
         self._low = np.concatenate([np.minimum.reduceat(vectors, start) for start in starts])
         self._high = np.concatenate([np.maximum.reduceat(vectors, start) for start in starts])
+
+    def _shapes(self) -> dict[str, np.ndarray]:
+        return {"low": self._low, "high": self._high}
 
     def _bound(self, node: int, point: np.ndarray) -> float:
         below, above = self._low[node] - point, point - self._high[node]
@@ -159,6 +188,9 @@ class BallTree(_Tree):
             largest = np.maximum.reduceat(reduced, ranges[:, 0])
             self._radius += map(self._root, largest.tolist())
 
+    def _shapes(self) -> dict[str, np.ndarray]:
+        return {"center": self._center, "radius": np.array(self._radius)}
+
     def _root(self, reduced: float) -> float:
         if self._p == 2:
             return math.sqrt(reduced)
@@ -187,8 +219,8 @@ class _Heap:
         return self.values[0]
 
     def sorted_rows(self) -> np.ndarray:
-        values, rows = np.array(self.values), np.array(self.rows)
-        return np.asarray(rows[np.argsort(values, kind="stable")])
+        """Nearest first, rows of one distance in their order."""
+        return np.array(self.rows)[np.lexsort((self.rows, self.values))]
 
     def push(self, value: float, row: int) -> None:
         values, rows, size = self.values, self.rows, len(self.values)

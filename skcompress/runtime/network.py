@@ -85,8 +85,7 @@ def compile_network(network: Node) -> Evaluate:
     def evaluate(rows: Rows) -> np.ndarray:
         if mixed is not None and _dtype(rows) != np.float32:
             return mixed(rows)
-        outputs = layers(rows)
-        return outputs if mixed is not None else outputs.astype(np.float64, copy=False)
+        return layers(rows)
 
     return evaluate
 

@@ -14,6 +14,7 @@ import numpy as np
 from ..ir import Node, Prototypes, decode
 from ._distances import (
     CHUNK,
+    close_arrays,
     closeness,
     pair_distances,
     reduced_distances,
@@ -21,13 +22,15 @@ from ._distances import (
     squared_by_products,
 )
 from ._neighbor_search import BallTree, KdTree, first_met
-from ._registry import Evaluate, evaluates
+from ._registry import Evaluate, evaluates, keeps
 from ._rows import Rows, as_dense, blocks
 
 __all__: list[str] = []
 
 # Distances of a block stay in the processor's cache.
 _BLOCK_BYTES = 2**20
+_BLOCK = 4096
+_OVERFLOW = "X holds values so large that distances to the stored rows overflow."
 
 Find = Callable[[np.ndarray], "_Neighbors"]
 
@@ -40,32 +43,61 @@ class _Neighbors:
     reduced: np.ndarray
 
 
+@keeps(Prototypes)
+def kept_arrays(prototypes: Node) -> tuple[np.ndarray, ...]:
+    """All arrays that evaluation keeps; some may belong to the prototypes."""
+    assert isinstance(prototypes, Prototypes)
+    if not prototypes.tree:
+        vectors = np.ascontiguousarray(decode(prototypes.vectors))
+        return vectors, *close_arrays(vectors, prototypes.p, by_tree=False)
+    tree = _tree(prototypes)
+    if tree.compiled() is not None:
+        return tree.arrays
+    return *tree.arrays, *close_arrays(tree.vectors, prototypes.p, by_tree=True)
+
+
 @evaluates(Prototypes)
 def compile_prototypes(prototypes: Node) -> Evaluate:
     """Prepare stored rows."""
     assert isinstance(prototypes, Prototypes)
-    find = _by_tree(prototypes) if prototypes.tree else _by_brute_force(prototypes)
+    find, size = _by_tree(prototypes) if prototypes.tree else _by_brute_force(prototypes)
     combine = _vote if prototypes.n_classes is not None else _average
-    size = max(_BLOCK_BYTES // (8 * prototypes.n_rows), 1) if prototypes.tree else CHUNK
 
     def evaluate(rows: Rows) -> np.ndarray:
         parts = []
         for block in blocks(rows.shape[0], size):
             found = find(as_dense(rows[block]))
             parts.append(combine(prototypes, found.place, _weights(found.reduced, prototypes)))
-        return np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     return evaluate
 
 
-def _by_tree(prototypes: Prototypes) -> Find:
+def _tree(prototypes: Prototypes) -> KdTree | BallTree:
     vectors = np.ascontiguousarray(decode(prototypes.vectors), np.float64)
-    p, n_neighbors = prototypes.p, prototypes.n_neighbors
-    tree: KdTree | BallTree
     if prototypes.centers is None:
-        tree = KdTree(vectors, prototypes.n_nodes, p)
-    else:
-        tree = BallTree(vectors, prototypes.n_nodes, p, prototypes.centers)
+        return KdTree(vectors, prototypes.n_nodes, prototypes.p)
+    return BallTree(vectors, prototypes.n_nodes, prototypes.p, prototypes.centers)
+
+
+def _by_tree(prototypes: Prototypes) -> tuple[Find, int]:
+    """How to find neighbours, and for how many rows at once."""
+    p, n_neighbors = prototypes.p, prototypes.n_neighbors
+    tree = _tree(prototypes)
+    vectors = tree.vectors
+    search = tree.compiled()
+    if search is not None:
+
+        def find_compiled(X: np.ndarray) -> _Neighbors:
+            found = _Neighbors(
+                np.empty((X.shape[0], n_neighbors), np.int64), np.empty((X.shape[0], n_neighbors))
+            )
+            search.search(np.ascontiguousarray(X, np.float64), found.reduced, found.place)
+            if bool(np.isinf(found.reduced[:, -1]).any()):
+                raise ValueError(_OVERFLOW)
+            return found
+
+        return find_compiled, _BLOCK
     close = closeness(vectors, p)
 
     def find(X: np.ndarray) -> _Neighbors:
@@ -81,10 +113,10 @@ def _by_tree(prototypes: Prototypes) -> Find:
             lambda row, own: tree.search(X[row], own, n_neighbors),
         )
 
-    return find
+    return find, max(_BLOCK_BYTES // (8 * prototypes.n_rows), 1)
 
 
-def _by_brute_force(prototypes: Prototypes) -> Find:
+def _by_brute_force(prototypes: Prototypes) -> tuple[Find, int]:
     """scikit-learn multiplies matrices for Euclidean distances here, and so rounds otherwise."""
     vectors = np.ascontiguousarray(decode(prototypes.vectors))
     p, n_neighbors = prototypes.p, prototypes.n_neighbors
@@ -119,7 +151,7 @@ def _by_brute_force(prototypes: Prototypes) -> Find:
             return _Neighbors(found.place, found.reduced.astype(np.float32))
         return found
 
-    return find
+    return find, CHUNK
 
 
 def _nearest(
@@ -159,7 +191,7 @@ def _nearest(
     place, reduced = place[order], reduced[order]
     counts = np.bincount(row, minlength=len(about))
     if bool((counts < n_neighbors).any()):
-        raise ValueError("X holds values so large that distances to the stored rows overflow.")
+        raise ValueError(_OVERFLOW)
     starts = np.cumsum(counts) - counts
     chosen = starts[:, np.newaxis] + np.arange(n_neighbors)
     found = _Neighbors(place[chosen], reduced[chosen])
@@ -190,14 +222,13 @@ def _weights(reduced: np.ndarray, prototypes: Prototypes) -> np.ndarray | None:
 
 def _vote(prototypes: Prototypes, nearest: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     assert prototypes.n_classes is not None
-    own = np.ones(nearest.shape) if weights is None else weights
+    own = None if weights is None else weights.ravel()
     parts = []
-    rows = np.arange(nearest.shape[0])
-    for column, n_classes in enumerate(prototypes.n_classes):
-        labels = prototypes.targets[nearest, column]
-        votes = np.zeros((nearest.shape[0], int(n_classes)))
-        for place in range(nearest.shape[1]):
-            votes[rows, labels[:, place]] += own[:, place]
+    rows = np.arange(nearest.shape[0])[:, np.newaxis]
+    for column, n_classes in enumerate(prototypes.n_classes.tolist()):
+        bins = rows * n_classes + prototypes.targets[nearest, column].astype(np.int64)
+        votes = np.bincount(bins.ravel(), own, minlength=len(nearest) * n_classes)
+        votes = votes.reshape(len(nearest), n_classes)
         total = votes.sum(axis=1, keepdims=True)
         parts.append(votes / np.where(total == 0, 1.0, total))
     return np.concatenate(parts, axis=1)

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from skcompress.exceptions import UnsupportedEstimatorError
 from skcompress.families import lift, lower
-from skcompress.runtime import CompactModel
+from skcompress.runtime import CompactModel, _neighbor_search
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -22,6 +22,14 @@ def _one_thread():
     # With several, which of equally distant rows brute force keeps depends on their number.
     with threadpool_limits(limits=1, user_api="openmp"):
         yield
+
+
+@pytest.fixture(autouse=True, scope="module", params=["as built", "numpy"])
+def way(request):
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "numpy":
+            patch.setattr(_neighbor_search, "_neighbor_kernel", None)
+        yield request.param
 
 
 def clear(model, X):

@@ -10,10 +10,25 @@ from scipy import sparse
 
 from skcompress.exceptions import InvalidModelError
 from skcompress.ir import Affine, Prototypes
+from skcompress.runtime import _neighbor_search, arrays_kept
 from skcompress.runtime import prototypes as prototypes_module
-from skcompress.runtime._neighbor_search import first_met
+from skcompress.runtime._neighbor_search import BallTree, KdTree, first_met
 from skcompress.runtime._registry import compile_node
 from skcompress.runtime._rows import CsrRows
+
+needs_kernel = pytest.mark.skipif(
+    _neighbor_search._neighbor_kernel is None, reason="built without it"
+)
+
+
+@pytest.fixture(
+    autouse=True, scope="module", params=[pytest.param("compiled", marks=needs_kernel), "numpy"]
+)
+def way(request):
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "numpy":
+            patch.setattr(_neighbor_search, "_neighbor_kernel", None)
+        yield request.param
 
 
 def csr(X):
@@ -121,6 +136,101 @@ def test_blocks_of_rows(monkeypatch):
     whole = compile_node(node)(X)
     monkeypatch.setattr(prototypes_module, "_BLOCK_BYTES", 40 * 8 * 10)
     assert (compile_node(node)(X) == whole).all()
+
+
+def tree_order(vectors, n_nodes):
+    """Rows as the leaves of a tree hold them: split at the median of the widest column."""
+    order = np.arange(len(vectors))
+    levels = [(0, len(vectors))]
+    while 2 * len(levels) <= n_nodes:
+        halves = []
+        for start, stop in levels:
+            part = order[start:stop]
+            column = np.ptp(vectors[part], axis=0).argmax()
+            order[start:stop] = part[np.argsort(vectors[part, column], kind="stable")]
+            middle = start + (stop - start) // 2
+            halves += [(start, middle), (middle, stop)]
+        levels = halves
+    return vectors[order]
+
+
+@needs_kernel
+@given(
+    seed=st.integers(0, 10**6),
+    n_rows=st.integers(1, 200),
+    n_features=st.integers(1, 6),
+    n_values=st.sampled_from([2, 5, 1000]),
+    step=st.sampled_from([1.0, 0.1, 1e-160, 1e150]),
+    p=st.sampled_from([1.0, 1.5, 2.0, math.inf]),
+    leaf_size=st.integers(1, 12),
+    ball=st.booleans(),
+    data=st.data(),
+)
+@settings(max_examples=300, deadline=None)
+def test_the_compiled_search_keeps_the_same_rows(
+    seed, n_rows, n_features, n_values, step, p, leaf_size, ball, data
+):
+    # On a grid most distances are shared by several rows.
+    rng = np.random.default_rng(seed)
+    vectors = rng.integers(0, n_values, (n_rows, n_features)) * step
+    n_neighbors = data.draw(st.integers(1, n_rows))
+    node = Prototypes(
+        vectors=vectors,
+        targets=np.zeros((n_rows, 1)),
+        n_neighbors=n_neighbors,
+        p=p,
+        leaf_size=leaf_size,
+        tree=True,
+    )
+    vectors = tree_order(vectors, node.n_nodes)
+    X = rng.integers(0, n_values, (6, n_features)) * step + rng.choice([0.0, step / 2])
+    with pytest.MonkeyPatch.context() as patch, np.errstate(over="ignore", under="ignore"):
+        if ball:
+            levels = [(0, n_rows)]
+            centers = []
+            while len(centers) < node.n_nodes:
+                centers += [
+                    vectors[start : max(stop, start + 1)].mean(axis=0) for start, stop in levels
+                ]
+                levels = [
+                    half
+                    for start, stop in levels
+                    for half in [
+                        (start, start + (stop - start) // 2),
+                        (start + (stop - start) // 2, stop),
+                    ]
+                ]
+            tree = BallTree(vectors, node.n_nodes, p, np.array(centers))
+        else:
+            tree = KdTree(vectors, node.n_nodes, p)
+        compiled = tree.compiled()
+        if compiled is None:
+            pytest.skip("there is nothing to compare")
+        reduced, place = np.empty((6, n_neighbors)), np.empty((6, n_neighbors), np.int64)
+        compiled.search(X, reduced, place)
+        patch.setattr(_neighbor_search, "_neighbor_kernel", None)
+        zeros = np.zeros(n_rows, np.int64)
+        for query, own, found in zip(X, reduced, place, strict=True):
+            every = _neighbor_search.pair_distances(
+                query[np.newaxis], vectors, zeros, np.arange(n_rows), p
+            )
+            if np.isinf(every).any():
+                continue
+            assert found.tolist() == tree.search(query, every, n_neighbors).tolist()
+            assert (own == every[found]).all()
+
+
+@needs_kernel
+def test_rows_are_not_copied(way):
+    if way == "numpy":
+        pytest.skip("of the compiled search")
+    rng = np.random.default_rng(0)
+    node = Prototypes(
+        vectors=rng.normal(size=(500, 4)), targets=np.zeros((500, 1)), n_neighbors=3, tree=True
+    )
+    kept = arrays_kept(node)
+    assert any(np.shares_memory(array, node.vectors) for array in kept)
+    assert sum(array.nbytes for array in kept) < 2 * node.vectors.nbytes
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])

@@ -5,6 +5,10 @@ import threading
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC
 
 import skcompress as skc
 from skcompress.runtime._threads import run_blocks
@@ -42,19 +46,31 @@ def test_threads_change_no_answer():
     assert small.predict_proba(X[:1]).tobytes() == alone[:1].tobytes()
 
 
-def test_many_threads_may_use_one_model():
+@pytest.mark.parametrize(
+    "model",
+    [
+        RandomForestClassifier(10, random_state=0),
+        SVC(),
+        MLPClassifier((20,), max_iter=5, random_state=0),
+        KNeighborsClassifier(),
+        LogisticRegression(),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_many_threads_may_use_one_model(model):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(600, 5))
-    forest = RandomForestClassifier(10, random_state=0).fit(X[:300], X[:300, 0] > 0)
-    small = skc.compress(forest, level="lossless")
-    wanted = small.predict_proba(X).tobytes()
+    small = skc.compress(model.fit(X[:300], X[:300, 0] > 0), level="lossless")
+    # A model that has predicted, and one that all threads prepare at once.
+    wanted = small.predict(X).tobytes()
+    fresh = skc.loads(skc.dumps(small))
     found = []
     threads = [
-        threading.Thread(target=lambda: found.append(small.predict_proba(X).tobytes()))
-        for _ in range(8)
+        threading.Thread(target=lambda m=m: found.append(m.predict(X).tobytes()))
+        for m in [small] * 6 + [fresh] * 6
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [wanted] * 8
+    assert found == [wanted] * 12
