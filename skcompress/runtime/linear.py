@@ -5,21 +5,31 @@ from __future__ import annotations
 import numpy as np
 
 from ..ir import LinearMap, Node, Sparse, decode
-from ._registry import Evaluate, evaluates
+from ._registry import Evaluate, evaluates, keeps
 from ._rows import CsrRows, Rows
 from ._sparse import sparse_matmul
 
 __all__: list[str] = []
 
 
+@keeps(LinearMap)
+def kept_arrays(linear: Node) -> tuple[np.ndarray, ...]:
+    """All arrays that evaluation keeps; some may belong to the map."""
+    assert isinstance(linear, LinearMap)
+    used = _few_columns(linear)
+    if used is None:
+        return (decode(linear.coef),)
+    return used, np.empty((used.size, linear.n_outputs))
+
+
 @evaluates(LinearMap)
 def compile_linear(linear: Node) -> Evaluate:
     """Prepare a linear map; columns that no output uses are left out where most are such."""
     assert isinstance(linear, LinearMap)
-    if isinstance(linear.coef, Sparse):
-        used = np.unique(linear.coef.indices)
-        if 2 * used.size < linear.n_features:
-            return _of_few_columns(linear, linear.coef, used.astype(np.int64))
+    used = _few_columns(linear)
+    if used is not None:
+        assert isinstance(linear.coef, Sparse)
+        return _of_few_columns(linear, linear.coef, used)
     # A view, as scikit-learn multiplies: BLAS then adds in the same order.
     columns = decode(linear.coef).T
 
@@ -29,6 +39,14 @@ def compile_linear(linear: Node) -> Evaluate:
         return rows @ columns + linear.intercept
 
     return evaluate
+
+
+def _few_columns(linear: LinearMap) -> np.ndarray | None:
+    """The columns that outputs use, where most are not used."""
+    if not isinstance(linear.coef, Sparse):
+        return None
+    used = np.unique(linear.coef.indices).astype(np.int64)
+    return used if 2 * used.size < linear.n_features else None
 
 
 def _of_few_columns(linear: LinearMap, coef: Sparse, used: np.ndarray) -> Evaluate:

@@ -314,12 +314,78 @@ def test_memory_is_what_the_process_takes(tmp_path):
     skc.dump(large, paths[1])
     expected = skc.size_report(large).memory_bytes
     assert expected <= 10 * many.n_nodes
+    assert expected == pytest.approx(resident_bytes(*paths, 6), rel=0.1)
+
+
+def resident_bytes(small, large, width):
+    """How much a process grows by a large model after it has used a small one of its kind."""
     done = subprocess.run(
-        [sys.executable, "-c", RESIDENT, *map(str, paths), "6"],
+        [sys.executable, "-c", RESIDENT, small, large, str(width)],
         capture_output=True,
         text=True,
         check=True,
         # Freed memory goes back to the system, so that only what is kept is seen.
         env={**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"},
     )
-    assert expected == pytest.approx(int(done.stdout), rel=0.1)
+    return int(done.stdout)
+
+
+def an_expansion(size, rng, encode, width=80):
+    n_vectors = 500 * size
+    codes = rng.integers(0, 16, (n_vectors, width)).astype(np.uint8)
+    vectors = ir.Codebook(codes=codes, table=rng.normal(size=16), bits=4)
+    return ir.KernelExpansion(
+        vectors=vectors if encode else vectors.decode(),
+        coef=rng.normal(size=(1, n_vectors)),
+        intercept=np.zeros(1),
+        kernel="rbf",
+        gamma=1.0 / width,
+    )
+
+
+def a_network(size, rng, encode, width=80):
+    layers = []
+    for n_inputs, n_units in ((width, 20 * size), (20 * size, 20 * size), (20 * size, 1)):
+        codes = rng.integers(0, 16, (n_inputs, n_units)).astype(np.uint8)
+        weights = ir.Codebook(codes=codes, table=rng.normal(size=16), bits=4)
+        layers.append(
+            ir.Layer(
+                weights=weights if encode else weights.decode(),
+                bias=np.zeros(n_units),
+                activation="relu",
+            )
+        )
+    return ir.DenseNetwork(layers=tuple(layers))
+
+
+def some_prototypes(size, rng, encode, width=80):
+    codes = rng.integers(0, 16, (200 * size, width)).astype(np.uint8)
+    vectors = ir.Affine(codes=codes, scale=np.ones(1), zero=np.zeros(1), bits=4)
+    return ir.Prototypes(
+        vectors=vectors if encode else vectors.decode(),
+        targets=rng.normal(size=(200 * size, 1)),
+        n_neighbors=3,
+        tree=True,
+    )
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
+@pytest.mark.parametrize("encode", [False, True])
+@pytest.mark.parametrize("make", [an_expansion, a_network, some_prototypes])
+def test_memory_is_what_the_process_takes_for_dense_models(make, encode, tmp_path):
+    paths = [tmp_path / "small.skc", tmp_path / "large.skc"]
+    for path, size in zip(paths, (1, 80), strict=True):
+        model = skc.CompactModel(
+            ir.Model(
+                input=ir.InputSpec(n_features=80),
+                chain=ir.Chain(
+                    transforms=(), predictor=make(size, np.random.default_rng(0), encode)
+                ),
+                head=ir.Numbers(n_outputs=1),
+                family="sklearn.svm._classes.SVR",
+            )
+        )
+        skc.dump(model, path, layout="mapped")
+    expected = skc.size_report(model).memory_bytes
+    assert expected > 1_000_000
+    assert expected == pytest.approx(resident_bytes(*paths, 80), rel=0.1, abs=400_000)
