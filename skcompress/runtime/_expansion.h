@@ -361,15 +361,18 @@ CLONES void decode_all(const expansion *of, ptrdiff_t from, ptrdiff_t n, double 
     decode(of, from, n, 0, to);
 }
 
+INLINE void exp_of_lanes(const double *from, double *to, ptrdiff_t count)
+{
+    double some[LANES] = {0};
+    memcpy(some, from, count * sizeof(double));
+    vdouble value = exp_double(load_double(some));
+    memcpy(to, &value, count * sizeof(double));
+}
+
 CLONES void exp_all(const double *from, double *to, ptrdiff_t n)
 {
-    for (ptrdiff_t i = 0; i < n; i += LANES) {
-        double some[LANES] = {0};
-        ptrdiff_t count = n - i < LANES ? n - i : LANES;
-        memcpy(some, from + i, count * sizeof(double));
-        vdouble value = exp_double(load_double(some));
-        memcpy(to + i, &value, count * sizeof(double));
-    }
+    for (ptrdiff_t i = 0; i < n; i += LANES)
+        exp_of_lanes(from + i, to + i, n - i < LANES ? n - i : LANES);
 }
 
 #endif

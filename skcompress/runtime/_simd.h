@@ -14,7 +14,8 @@
 #define INLINE static inline __attribute__((always_inline))
 #pragma GCC diagnostic ignored "-Wpsabi"
 
-/* Where the loader can choose between them, functions come in variants for wider registers. */
+/* Where the loader can choose between them, functions come in variants for wider registers. Such a
+   function hands no vectors to others, which Clang refuses: it calls inline ones by pointers. */
 #if defined(__x86_64__) && defined(__GLIBC__)
 #define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
