@@ -25,6 +25,8 @@ _FEW = 8
 _BLOCK = 256
 _SAMPLE = 256
 
+_CODES = (np.dtype(np.uint8), np.dtype(np.uint16))
+
 _Codes = tuple[np.ndarray, dict[str, Any]]
 
 
@@ -156,10 +158,10 @@ def _products(kernel: KernelExpansion, vectors: np.ndarray | None) -> _Products 
 
 def _coded(vectors: np.ndarray | Encoded) -> _Codes | None:
     """Codes and the table, or scale and zero of each column; None for what is not so coded."""
-    if isinstance(vectors, Codebook):
+    if isinstance(vectors, Codebook) and vectors.codes.dtype in _CODES:
         return vectors.codes, {"table": vectors.table.astype(np.float64)}
     n_features = vectors.shape[1]
-    if isinstance(vectors, Affine) and vectors.codes.dtype.itemsize <= 2:
+    if isinstance(vectors, Affine) and vectors.codes.dtype in _CODES:
         codes, scale, zero = vectors.codes, vectors.scale, vectors.zero
     elif isinstance(vectors, FixedPoint) and vectors.codes.dtype.itemsize <= 2:
         half = 1 << (8 * vectors.codes.dtype.itemsize - 1)

@@ -19,6 +19,9 @@ ALLOWED = ("ValueError: X holds values so large that", "ValueError: Sparse rows 
 KERNELS = (
     "skcompress.format._forest_kernel",
     "skcompress.format._rans_kernel",
+    "skcompress.runtime._expansion_kernel",
+    "skcompress.runtime._neighbor_kernel",
+    "skcompress.runtime._network_kernel",
     "skcompress.runtime._tree_kernel",
 )
 METHODS = (
