@@ -1,13 +1,20 @@
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
-def narrow(
-    feature: np.ndarray,
-    rank: np.ndarray,
-    parent: np.ndarray,
-    is_right: np.ndarray,
-    split: np.ndarray,
-    first: np.ndarray,
-    end: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-) -> None: ...
+class Walk:
+    def __init__(
+        self,
+        nodes: Any,
+        offsets: np.ndarray,
+        streams: Sequence[tuple[int, int, int, list[tuple[int, int]]]],
+        settings: dict[str, int],
+    ) -> None: ...
+    @property
+    def n_variants(self) -> list[int]: ...
+    def measure(self, logarithms: np.ndarray) -> tuple[int, list[list[int] | None]]: ...
+    def write(self, variants: Sequence[int]) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]: ...
+    def read(
+        self, variants: Sequence[int], state: np.ndarray, words: np.ndarray, place: int
+    ) -> tuple[int, int]: ...

@@ -3,7 +3,7 @@
 All trees are passed side by side, a level at a time. A threshold is a rank in the sorted table of
 its feature's thresholds, within the interval that the splits above leave open. Contexts are what
 is known when a node is reached: how wide its box still is, whether its sibling is a leaf, the
-feature above, and the leaf next to it.
+feature above, and the leaf next to it. The compiled walk in `_forest_walk.h` takes the same steps.
 
 References
 ----------
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
+from typing import NoReturn
 
 import numpy as np
 
@@ -23,7 +24,7 @@ from ._ports import Port, Stream, bit_length
 
 try:
     from . import _forest_kernel
-except ImportError:  # built without a compiler: the NumPy climb gives the same answer
+except ImportError:  # built without a compiler: the NumPy walk gives the same bytes
     _forest_kernel = None  # type: ignore[assignment]
 
 __all__ = [
@@ -48,6 +49,8 @@ level takes its time, and every split looks for its bounds among those above."""
 STREAMS = ("topology", "feature", "rank", "leaf", "leaf in bin", "missing")
 """Names of the streams, in the order in which a file names their variants."""
 
+_OF_WALK = STREAMS[:-1]
+
 _BOX_CLASSES = 64
 _DEPTH_CLASSES = 64
 _SIBLINGS = 3
@@ -64,6 +67,25 @@ _SIZE_CLASSES = 24
 
 class UnboundedError(Exception):
     """A threshold lies outside what the splits above it leave open."""
+
+
+_WORDS_RAN_OUT = SkcFormatError, "An entropy-coded section ends too early."
+_MORE_NODES = SkcFormatError, "A forest has more nodes than it declares."
+_FEWER_NODES = SkcFormatError, "A forest has fewer nodes than it declares."
+_TOO_DEEP = SkcFormatError, f"A forest has more than {MOST_LEVELS} levels."
+_NO_THRESHOLDS = SkcFormatError, "A forest without thresholds has a split."
+_CLOSED = SkcFormatError, "A split has no threshold left to take."
+_UNBOUNDED = UnboundedError, "A threshold lies outside of what is open."
+_OUTCOMES: dict[int, tuple[type[Exception], str]] = {
+    2: _WORDS_RAN_OUT,
+    3: _MORE_NODES,
+    4: _FEWER_NODES,
+    5: _TOO_DEEP,
+    6: _NO_THRESHOLDS,
+    7: _CLOSED,
+    8: _UNBOUNDED,
+}
+"""What a compiled walk may end with, as `_forest_walk.h` numbers it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +128,22 @@ class Shape:
     n_thresholds: np.ndarray
     n_rows: int
     bounded: bool
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Where the thresholds of each used feature begin in one run, and where they all end."""
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(self.n_thresholds)])
+
+    @property
+    def full_box(self) -> int:
+        """Bits of the volume that is open to a root."""
+        return int(bit_length(self.n_thresholds).sum())
+
+    def alphabets(self) -> dict[str, int]:
+        """Symbols of each context of a stream; 0 where contexts are stretches of one run."""
+        leaf = _BINS if self.n_rows > _DIRECT_ROWS else self.n_rows
+        n_used = max(self.n_thresholds.size, 1)
+        return {"topology": 2, "feature": n_used, "rank": 0, "leaf": leaf, "leaf in bin": 0}
 
     def streams(self) -> dict[str, Stream]:
         """Fresh streams, with the variants that their sizes allow."""
@@ -166,23 +204,68 @@ def code_nodes(port: Port, shape: Shape, source: Nodes | None) -> Nodes:
     UnboundedError
         If what is written is not bounded, though `shape` says so.
     """
-    n_nodes = shape.n_nodes
-    nodes = Nodes(
-        internal=np.zeros(n_nodes, bool),
-        tree=np.empty(n_nodes, np.int32),
-        **{name: np.full(n_nodes, -1, np.int32) for name in ("feature", "rank", "leaf")},
-    )
+    if _forest_kernel is not None:
+        return _code_compiled(port, shape, source)
+    n_nodes, nodes = shape.n_nodes, _room(shape.n_nodes)
     walk = _Walk(port, shape, nodes, source)
     start, stop, depth = 0, shape.n_trees, 0
     while start < stop:
         if stop > n_nodes:
-            raise SkcFormatError("A forest has more nodes than it declares.")
+            _fail(_MORE_NODES)
         if depth == MOST_LEVELS:
-            raise SkcFormatError(f"A forest has more than {MOST_LEVELS} levels.")
+            _fail(_TOO_DEEP)
         n_split = walk.level(start, stop, depth)
         start, stop, depth = stop, stop + 2 * n_split, depth + 1
     if stop != n_nodes:
-        raise SkcFormatError("A forest has fewer nodes than it declares.")
+        _fail(_FEWER_NODES)
+    return nodes
+
+
+def _fail(outcome: tuple[type[Exception], str]) -> NoReturn:
+    error, message = outcome
+    raise error(message)
+
+
+def _room(n_nodes: int) -> Nodes:
+    return Nodes(
+        internal=np.zeros(n_nodes, bool),
+        tree=np.empty(n_nodes, np.int32),
+        **{name: np.full(n_nodes, -1, np.int32) for name in ("feature", "rank", "leaf")},
+    )
+
+
+def _code_compiled(port: Port, shape: Shape, source: Nodes | None) -> Nodes:
+    nodes = _room(shape.n_nodes) if source is None else source
+    streams, alphabets = shape.streams(), shape.alphabets()
+    walk = _forest_kernel.Walk(
+        nodes,
+        shape.offsets,
+        [
+            (
+                alphabets[name],
+                streams[name].lessons,
+                streams[name].largest,
+                [(variant.size, variant.step) for variant in streams[name].variants],
+            )
+            for name in _OF_WALK
+        ],
+        {
+            "n_trees": shape.n_trees,
+            "n_rows": shape.n_rows,
+            "bounded": shape.bounded,
+            "full_box": shape.full_box,
+            "most_levels": MOST_LEVELS,
+            "box_classes": _BOX_CLASSES,
+            "depth_classes": _DEPTH_CLASSES,
+            "siblings": _SIBLINGS,
+            "direct_rows": _DIRECT_ROWS,
+            "bins": _BINS,
+            "coarse": _COARSE,
+        },
+    )
+    outcome = port.code_walk(walk, _OF_WALK)
+    if outcome in _OUTCOMES:
+        _fail(_OUTCOMES[outcome])
     return nodes
 
 
@@ -192,8 +275,7 @@ class _Walk:
     def __init__(self, port: Port, shape: Shape, nodes: Nodes, source: Nodes | None) -> None:
         self.port, self.shape, self.nodes, self.source = port, shape, nodes, source
         self.streams = shape.streams()
-        self.offsets = np.concatenate([[0], np.cumsum(shape.n_thresholds)])
-        self.full_box = int(bit_length(shape.n_thresholds).sum())
+        self.offsets, self.full_box = shape.offsets, shape.full_box
         self.parent = np.full(shape.n_nodes, -1, np.int32)
         self.is_right = np.zeros(shape.n_nodes, bool)
         self.first = np.empty(shape.n_nodes, np.int32)
@@ -239,7 +321,7 @@ class _Walk:
         """Pass features and ranks of splits; the open intervals, and the ranks."""
         n_used = self.shape.n_thresholds.size
         if split.size and not n_used:
-            raise SkcFormatError("A forest without thresholds has a split.")
+            _fail(_NO_THRESHOLDS)
         above = self.parent[split]
         above = np.where(above < 0, n_used, self.nodes.feature[above]).astype(np.int64)
         bounds = partial(_alphabets, (np.zeros_like(above), above), n_used)
@@ -249,29 +331,22 @@ class _Walk:
 
         low, high = np.zeros(split.size, np.int64), self.shape.n_thresholds[feature]
         if self.shape.bounded:
-            self._narrow(split, low, high)
+            nodes, opened = self.nodes, (self.first, self.end)
+            _narrow(
+                nodes.feature, nodes.rank, self.parent, self.is_right, split, *opened, low, high
+            )
+            self.first[split], self.end[split] = low, high
         told = self._told("rank", split)
         if told is not None and bool(((told < low) | (told >= high)).any()):
-            raise UnboundedError
+            _fail(_UNBOUNDED)
         if bool((low >= high).any()):
-            raise SkcFormatError("A split has no threshold left to take.")
+            _fail(_CLOSED)
         first = self.offsets[feature]
         bounds = partial(_stretches, first + low, first + high)
         told = None if told is None else told - low
         rank = low + self.port.code(self.streams["rank"], split.size, told, bounds)
         self.nodes.rank[split] = rank
         return low, high, rank
-
-    def _narrow(self, split: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
-        """Narrow `low` and `high` of each split, in place, to what the splits above leave open."""
-        narrow = _narrow_numpy
-        if _forest_kernel is not None:
-            narrow = _forest_kernel.narrow
-        nodes, right = self.nodes, self.is_right.view(np.uint8)
-        narrow(
-            nodes.feature, nodes.rank, self.parent, right, split, self.first, self.end, low, high
-        )
-        self.first[split], self.end[split] = low, high
 
     def _leaves(self, leaves: np.ndarray, *, has_sibling: bool) -> None:
         beside = np.full(leaves.size, -1)
@@ -320,7 +395,7 @@ def _stretches(low: np.ndarray, high: np.ndarray, variant: int) -> tuple[np.ndar
     return low, high
 
 
-def _narrow_numpy(
+def _narrow(
     feature: np.ndarray,
     rank: np.ndarray,
     parent: np.ndarray,

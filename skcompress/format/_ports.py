@@ -8,14 +8,14 @@ whose number the file carries; the reading port gives the symbols back.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..exceptions import SkcFormatError
-from ._rans import Counts, Decoder, Encoder
+from ._rans import WEIGHT_BITS, Counts, Decoder, Encoder, logarithms, weights_of
 
 __all__ = [
     "Bounds",
@@ -72,9 +72,9 @@ class Stream:
         self.name = name
         self.variants = tuple(Variant(size, step) for size, step in variants)
         self.seen = 0
-        self._lessons = lessons
+        self.lessons = lessons
         # Counts are summed up anew after every block, which must not take longer than the block.
-        self._largest = max([largest, *(v.size for v in self.variants if v.step)])
+        self.largest = max([largest, *(v.size for v in self.variants if v.step)])
 
     def counts(self, variant: int) -> Counts:
         """Fresh counts of a variant."""
@@ -84,7 +84,7 @@ class Stream:
         """Slices of the symbols: as many at a time as were seen before, within limits."""
         start = 0
         while start < n_symbols:
-            size = min(max(self.seen // self._lessons, _SMALLEST_BLOCK), self._largest)
+            size = min(max(self.seen // self.lessons, _SMALLEST_BLOCK), self.largest)
             stop = min(start + size, n_symbols)
             self.seen += stop - start
             yield slice(start, stop)
@@ -117,12 +117,16 @@ class Port(Protocol):
         """
         ...
 
+    def code_walk(self, walk: Any, names: Sequence[str]) -> int:
+        """Let a compiled walk pass the symbols of some streams through; its outcome."""
+        ...
+
 
 class MeasurePort:
     """Adds up what each variant of each stream would take."""
 
     def __init__(self) -> None:
-        self.bits: dict[str, list[float]] = {}
+        self._weights: dict[str, list[int]] = {}
         self._counts: dict[str, list[Counts]] = {}
 
     def code(
@@ -132,22 +136,33 @@ class MeasurePort:
         variants = range(len(stream.variants))
         if stream.name not in self._counts:
             self._counts[stream.name] = [stream.counts(v) for v in variants]
-            self.bits[stream.name] = [0.0 for _ in variants]
-        counts, bits = self._counts[stream.name], self.bits[stream.name]
+            self._weights[stream.name] = [0 for _ in variants]
+        counts, weights = self._counts[stream.name], self._weights[stream.name]
         alphabets = [bounds(v) for v in variants]
         for block in stream.blocks(n_symbols):
             for v in variants:
                 low, high = (edge[block] for edge in alphabets[v])
                 places = low + symbols[block]
                 below = counts[v].below
-                share = (below(places + 1) - below(places)) / (below(high) - below(low))
-                bits[v] -= float(np.log2(share).sum())
+                own, all_of_them = below(places + 1) - below(places), below(high) - below(low)
+                weights[v] += int((weights_of(all_of_them) - weights_of(own)).sum())
                 counts[v].learn(places)
         return symbols
 
+    def code_walk(self, walk: Any, names: Sequence[str]) -> int:
+        outcome, weights = walk.measure(logarithms())
+        told = zip(names, weights, strict=True)
+        self._weights |= {name: found for name, found in told if found is not None}
+        return int(outcome)
+
+    @property
+    def bits(self) -> dict[str, list[float]]:
+        """What each variant of each stream takes."""
+        return {n: [w / (1 << WEIGHT_BITS) for w in found] for n, found in self._weights.items()}
+
     def choices(self) -> dict[str, int]:
         """The lightest variant of each stream."""
-        return {name: int(np.argmin(bits)) for name, bits in self.bits.items()}
+        return {name: found.index(min(found)) for name, found in self._weights.items()}
 
 
 class WritePort:
@@ -173,6 +188,11 @@ class WritePort:
             counts.learn(places)
         return symbols
 
+    def code_walk(self, walk: Any, names: Sequence[str]) -> int:
+        outcome, *slots = walk.write([self._choices.get(name, 0) for name in names])
+        self.encoder.put_slots(*slots)
+        return int(outcome)
+
 
 class ReadPort:
     """Decodes with the variants that the file names."""
@@ -185,14 +205,23 @@ class ReadPort:
     def code(
         self, stream: Stream, n_symbols: int, symbols: np.ndarray | None, bounds: Bounds
     ) -> np.ndarray:
-        variant = self._choices.get(stream.name, 0)
-        if variant >= len(stream.variants):
-            raise SkcFormatError(f"The model {variant} of a stream does not exist.")
+        variant = self._variant(stream.name, len(stream.variants))
         if stream.name not in self._counts:
             self._counts[stream.name] = stream.counts(variant)
         counts = self._counts[stream.name]
         low, high = bounds(variant)
         return self.decoder.take_blocks(counts, low, high, stream.blocks(n_symbols)) - low
+
+    def code_walk(self, walk: Any, names: Sequence[str]) -> int:
+        pairs = zip(names, walk.n_variants, strict=True)
+        variants = [self._variant(name, n_variants) for name, n_variants in pairs]
+        return self.decoder.take_walk(partial(walk.read, variants))
+
+    def _variant(self, name: str, n_variants: int) -> int:
+        variant = self._choices.get(name, 0)
+        if variant >= n_variants:
+            raise SkcFormatError(f"The model {variant} of a stream does not exist.")
+        return variant
 
 
 def code_numbers(

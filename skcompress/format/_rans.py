@@ -13,7 +13,8 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -24,7 +25,7 @@ try:
 except ImportError:  # built without a compiler: the NumPy steps give the same bytes
     _rans_kernel = None  # type: ignore[assignment]
 
-__all__ = ["Counts", "Decoder", "Encoder", "lanes_for"]
+__all__ = ["WEIGHT_BITS", "Counts", "Decoder", "Encoder", "lanes_for", "logarithms", "weights_of"]
 
 _SLOT_BITS = np.uint64(24)
 _SLOTS = 1 << 24
@@ -35,6 +36,26 @@ _EMIT_SHIFT = np.uint64(40)
 _MASS_LIMIT = 1 << 23
 _MOST_LANES = 256
 _NO_COUNTS = np.zeros(0, np.int32)
+_KNOWN_BITS = 16
+
+WEIGHT_BITS = 32
+"""Weights are logarithms to base 2, in units of ``2 ** -32``: sums of integers are the same in
+whatever order they are added up."""
+
+
+@functools.cache
+def logarithms() -> np.ndarray:
+    """The weights of all numbers of 16 bits."""
+    numbers = np.arange(1 << _KNOWN_BITS, dtype=np.float64)
+    numbers[0] = 1
+    return np.rint(np.ldexp(np.log2(numbers), WEIGHT_BITS)).astype(np.int64)
+
+
+def weights_of(numbers: np.ndarray) -> np.ndarray:
+    """Logarithms of positive integers below ``2 ** 53``, of their 16 highest bits."""
+    _, n_bits = np.frexp(numbers.astype(np.float64))
+    more = np.maximum(n_bits.astype(np.int64) - _KNOWN_BITS, 0)
+    return logarithms()[numbers >> more] + (more << WEIGHT_BITS)
 
 
 def lanes_for(n_symbols: int, n_bytes: int) -> int:
@@ -102,48 +123,42 @@ class Encoder:
     """Collects symbols, and writes them when all are known: rANS encodes from the last one on."""
 
     def __init__(self) -> None:
-        self._calls: list[tuple[np.ndarray, np.ndarray]] = []
+        self._blocks: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
 
-    @property
-    def n_symbols(self) -> int:
-        """Symbols collected so far."""
-        return sum(start.size for start, _ in self._calls)
-
-    def put(
-        self, counts: Counts, symbols: np.ndarray, low: np.ndarray, high: np.ndarray
-    ) -> np.ndarray:
-        """Encode symbols, each out of its own stretch ``[low, high)`` of the counts.
-
-        Returns
-        -------
-        ndarray of int64
-            The symbols, as `Decoder.take` gives them, so that one procedure serves both ways.
-        """
+    def put(self, counts: Counts, symbols: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+        """Encode symbols, each out of its own stretch ``[low, high)`` of the counts."""
         base = counts.below(low)
         mass = counts.below(high) - base
         start = _slots(counts.below(symbols) - base, mass)
         stop = _slots(counts.below(symbols + 1) - base, mass)
         # A stretch of one symbol takes all slots and tells nothing.
         told = high - low > 1
-        self._calls.append((start[told].astype(np.uint64), (stop - start)[told].astype(np.uint64)))
-        return symbols
+        start, size = start[told].astype(np.uint32), (stop - start)[told].astype(np.uint32)
+        self.put_slots(start, size, np.array([start.size]))
+
+    def put_slots(self, start: np.ndarray, size: np.ndarray, ends: np.ndarray) -> None:
+        """Encode symbols by their slots, in blocks that end at `ends`: the lanes begin anew."""
+        self._blocks.append((start, size, ends))
 
     def finish(self) -> tuple[int, bytes]:
         """Number of lanes, and the bytes: final states, then words."""
-        n_bits = sum(24.0 * size.size - np.log2(size).sum() for _, size in self._calls)
-        n_lanes = lanes_for(self.n_symbols, int(n_bits) // 8)
+        weights = sum(int(weights_of(size).sum()) for _, size, _ in self._blocks)
+        n_symbols = sum(start.size for start, _, _ in self._blocks)
+        n_lanes = lanes_for(n_symbols, (24 * n_symbols - (weights >> WEIGHT_BITS)) // 8)
         state = np.full(n_lanes, _LOWEST)
-        parts = [_put(state, start, size) for start, size in reversed(self._calls)]
+        parts = [_put(state, *blocks) for blocks in reversed(self._blocks)]
         words = [state.astype("<u8").tobytes(), *(part.tobytes() for part in reversed(parts))]
         return n_lanes, b"".join(words)
 
 
-def _put(state: np.ndarray, start: np.ndarray, size: np.ndarray) -> np.ndarray:
+def _put(state: np.ndarray, start: np.ndarray, size: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """Move the states over some symbols; the words that this emits."""
     if _rans_kernel is None:
-        return _put_numpy(state, start, size)
+        blocks = zip(np.split(start, ends[:-1]), np.split(size, ends[:-1]), strict=True)
+        words = [_put_numpy(state, *block) for block in reversed([*blocks])]
+        return np.concatenate(words[::-1])
     words = np.empty(start.size, np.uint32)
-    place = _rans_kernel.put(state, start, size, words, words.size)
+    place = _rans_kernel.put(state, start, size, ends, words)
     return words[place:].astype("<u4")
 
 
@@ -152,7 +167,7 @@ def _put_numpy(state: np.ndarray, start: np.ndarray, size: np.ndarray) -> np.nda
     n_lanes = state.size
     words: list[np.ndarray] = []
     for place in range((start.size - 1) // n_lanes * n_lanes, -1, -n_lanes):
-        s, f = start[place : place + n_lanes], size[place : place + n_lanes]
+        s, f = (part[place : place + n_lanes].astype(np.uint64) for part in (start, size))
         x = state[: s.size]
         full = (x >> _EMIT_SHIFT) >= f
         words.append(x[full].astype("<u4"))
@@ -199,9 +214,7 @@ class Decoder:
         self, counts: Counts, low: np.ndarray, high: np.ndarray, blocks: Iterable[slice]
     ) -> np.ndarray:
         """Decode blocks that follow one another; counts learn each of them."""
-        if _rans_kernel is None:
-            return self._take_blocks(counts, low, high, blocks)
-        if counts.step == 0:
+        if counts.step == 0 or _rans_kernel is None:
             return self._take_blocks(counts, low, high, blocks)
         found = np.empty(low.size, np.int64)
         ends = np.array([block.stop for block in blocks], np.int64)
@@ -269,6 +282,11 @@ class Decoder:
             self._state[: b.size] = x
             symbols[place : place + n_lanes] = found
         return symbols
+
+    def take_walk(self, walk: Callable[..., tuple[int, int]]) -> int:
+        """Let a compiled walk read on from where this stands; what it says of the outcome."""
+        outcome, self._place = walk(self._state, self._words, self._place)
+        return outcome
 
     def finish(self) -> None:
         """Check that everything was read, and that the states are back where they began."""

@@ -23,5 +23,9 @@ def take_blocks(
     out: np.ndarray,
 ) -> int: ...
 def put(
-    state: np.ndarray, start: np.ndarray, size: np.ndarray, words: np.ndarray, place: int
+    state: np.ndarray,
+    start: np.ndarray,
+    size: np.ndarray,
+    ends: np.ndarray,
+    words: np.ndarray,
 ) -> int: ...

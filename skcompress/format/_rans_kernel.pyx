@@ -5,56 +5,26 @@ The caller guarantees `low < high` within the counts, and totals below ``2 ** 24
 data are, every symbol found lies in its stretch and no word is read beyond the last.
 """
 
+from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
+cdef extern from "_rans.h" nogil:
+    ctypedef struct decoder:
+        uint64_t *state
+        ptrdiff_t n_lanes
+        const uint32_t *words
+        ptrdiff_t n_words
+        ptrdiff_t place
 
-cdef inline int64_t share(int64_t below, int64_t mass) noexcept nogil:
-    # Floats divide faster than integers of 64 bits, and exactly: a quotient of a number below
-    # 2^48 by one below 2^24 that is no integer is farther from the next one than it is rounded.
-    return <int64_t>(<double>(below << 24) / <double>mass)
+    int64_t rans_take(decoder *, ptrdiff_t, int64_t, int64_t, const int32_t *)
 
 
-cdef inline Py_ssize_t take_one(
-    uint64_t *state,
-    const uint32_t *words,
-    Py_ssize_t n_words,
-    Py_ssize_t place,
-    int64_t low,
-    int64_t high,
-    const int32_t *below,
-    int64_t *out,
-) noexcept nogil:
-    """Decode a symbol; the place of the next word, or -1 if they ran out. Flat without `below`."""
-    cdef int64_t base, mass, slot, wanted, first, length, half, start, stop
-    cdef uint64_t x = state[0]
-    slot = <int64_t>(x & 0xFFFFFF)
-    if below == NULL:
-        mass = high - low
-        first = low + (((slot + 1) * mass - 1) >> 24)
-        start = share(first - low, mass)
-        stop = share(first + 1 - low, mass)
-    else:
-        base = below[low]
-        mass = below[high] - base
-        wanted = base + (((slot + 1) * mass - 1) >> 24)
-        first = low
-        length = high - low
-        while length > 1:
-            half = length >> 1
-            # Without a jump, whose direction no processor could guess.
-            first += half * (below[first + half] <= wanted)
-            length -= half
-        start = share(below[first] - base, mass)
-        stop = share(below[first + 1] - base, mass)
-    out[0] = first
-    x = <uint64_t>(stop - start) * (x >> 24) + <uint64_t>(slot - start)
-    if (x >> 32) == 0:
-        if place >= n_words:
-            return -1
-        x = (x << 32) | words[place]
-        place += 1
-    state[0] = x
-    return place
+cdef decoder opened(uint64_t[::1] state, const uint32_t[::1] words, Py_ssize_t place) noexcept:
+    cdef decoder source
+    source.state, source.n_lanes = &state[0], state.shape[0]
+    source.words = NULL if words.shape[0] == 0 else <uint32_t *>&words[0]
+    source.n_words, source.place = words.shape[0], place
+    return source
 
 
 def take(
@@ -70,18 +40,18 @@ def take(
 
     `below` is empty where all counts are one.
     """
-    cdef Py_ssize_t i, lane = 0, n_lanes = state.shape[0], n_words = words.shape[0]
+    cdef Py_ssize_t i, lane = 0
+    cdef decoder source = opened(state, words, place)
     cdef const int32_t *sums = NULL if below.shape[0] == 0 else <int32_t *>&below[0]
-    cdef const uint32_t *source = NULL if n_words == 0 else <uint32_t *>&words[0]
     with nogil:
         for i in range(low.shape[0]):
-            place = take_one(&state[lane], source, n_words, place, low[i], high[i], sums, &out[i])
-            if place < 0:
+            out[i] = rans_take(&source, lane, low[i], high[i], sums)
+            if source.place < 0:
                 break
             lane += 1
-            if lane == n_lanes:
+            if lane == source.n_lanes:
                 lane = 0
-    return place
+    return source.place
 
 
 def take_blocks(
@@ -102,25 +72,23 @@ def take_blocks(
     Like `take` and `Counts.learn` in turn. A stretch of one symbol tells nothing. Returns the
     place of the next word, or -1 if they ran out.
     """
-    cdef Py_ssize_t i, b, k, start = 0, lane, n_lanes = state.shape[0], n_words = words.shape[0]
-    cdef const uint32_t *source = NULL if n_words == 0 else <uint32_t *>&words[0]
+    cdef Py_ssize_t i, b, k, start = 0, lane
+    cdef decoder source = opened(state, words, place)
     cdef int32_t total
     with nogil:
         for b in range(ends.shape[0]):
             lane = 0
             for i in range(start, ends[b]):
                 if high[i] - low[i] > 1:
-                    place = take_one(
-                        &state[lane], source, n_words, place, low[i], high[i], &below[0], &out[i]
-                    )
-                    if place < 0:
+                    out[i] = rans_take(&source, lane, low[i], high[i], &below[0])
+                    if source.place < 0:
                         break
                     lane += 1
-                    if lane == n_lanes:
+                    if lane == source.n_lanes:
                         lane = 0
                 else:
                     out[i] = low[i]
-            if place < 0:
+            if source.place < 0:
                 break
             for i in range(start, ends[b]):
                 counts[out[i]] += step
@@ -135,30 +103,33 @@ def take_blocks(
                     counts[k] = (counts[k] + 1) >> 1
                     total += counts[k]
                     below[k + 1] = total
-    return place
+    return source.place
 
 
 def put(
     uint64_t[::1] state,
-    const uint64_t[::1] start,
-    const uint64_t[::1] size,
+    const uint32_t[::1] start,
+    const uint32_t[::1] size,
+    const int64_t[::1] ends,
     uint32_t[::1] words,
-    Py_ssize_t place,
 ):
-    """Encode symbols from the last one on; words are written before `place`, which is returned."""
-    cdef Py_ssize_t i, lane, n_lanes = state.shape[0]
+    """Encode blocks that end at `ends`, from the last symbol on.
+
+    Words are written from the end on; the place of the first is returned.
+    """
+    cdef Py_ssize_t i, b, first, lane, n_lanes = state.shape[0], place = words.shape[0]
     cdef uint64_t x, quotient
-    if start.shape[0] == 0:
-        return place
-    lane = (start.shape[0] - 1) % n_lanes
     with nogil:
-        for i in range(start.shape[0] - 1, -1, -1):
-            x = state[lane]
-            if (x >> 40) >= size[i]:
-                place -= 1
-                words[place] = <uint32_t>x
-                x >>= 32
-            quotient = x // size[i]
-            state[lane] = (quotient << 24) + (x - quotient * size[i]) + start[i]
-            lane = lane - 1 if lane > 0 else n_lanes - 1
+        for b in range(ends.shape[0] - 1, -1, -1):
+            first = ends[b - 1] if b > 0 else 0
+            lane = (ends[b] - first - 1) % n_lanes
+            for i in range(ends[b] - 1, first - 1, -1):
+                x = state[lane]
+                if (x >> 40) >= size[i]:
+                    place -= 1
+                    words[place] = <uint32_t>x
+                    x >>= 32
+                quotient = x // size[i]
+                state[lane] = (quotient << 24) + (x - quotient * size[i]) + start[i]
+                lane = lane - 1 if lane > 0 else n_lanes - 1
     return place

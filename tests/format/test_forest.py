@@ -207,13 +207,9 @@ def test_nearest_split_on_the_same_feature_narrows(seed, n_nodes, n_features):
         if up >= 0:
             right = (rank[up] + 1, end[up])
             expected[:, node] = right if is_right[at] else (first[up], rank[up])
-    narrows = [_forest_walk._narrow_numpy]
-    if _forest_walk._forest_kernel is not None:
-        narrows.append(_forest_walk._forest_kernel.narrow)
-    for narrow in narrows:
-        low, high = np.full(n_nodes, -1), np.full(n_nodes, 1000)
-        narrow(feature, rank, parent, is_right, split, first, end, low, high)
-        np.testing.assert_array_equal([low, high], expected)
+    low, high = np.full(n_nodes, -1), np.full(n_nodes, 1000)
+    _forest_walk._narrow(feature, rank, parent, is_right, split, first, end, low, high)
+    np.testing.assert_array_equal([low, high], expected)
 
 
 @given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 2**53), max_size=20))
