@@ -25,6 +25,15 @@ from ._codec import (
 
 __all__: list[str] = []
 
+_SEARCHED = range(512, 1 << 16)
+"""Elements of an array that is searched for repeats before a table is tried."""
+_REPEATED = 0.75
+"""Largest share of distinct elements for which a table may pay."""
+
+
+def _patterns(array: np.ndarray) -> np.ndarray:
+    return array.reshape(-1).view(f"u{array.dtype.itemsize}")
+
 
 @codec("raw")
 class _Raw:
@@ -144,7 +153,7 @@ class _Delta:
         return array.dtype.kind in "iuf" and array.ndim == 1 and array.size > 1
 
     def write(self, array: np.ndarray) -> tuple[Argument, ...]:
-        patterns = array.reshape(-1).view(f"u{array.dtype.itemsize}")
+        patterns = _patterns(array)
         return (np.diff(patterns, prepend=patterns.dtype.type(0)),)
 
     def read(self, spec: Spec, arguments: list[Any], reader: Reader) -> Make:
@@ -169,10 +178,15 @@ class _Table:
     inner = (("raw", "planes", "counts", "delta"), (*LEAVES, "columns"))
 
     def suits(self, array: np.ndarray) -> bool:
-        return array.dtype.kind in "iuf" and array.dtype.itemsize > 1 and array.size > 1
+        if array.dtype.kind not in "iuf" or array.dtype.itemsize == 1 or array.size < 2:
+            return False
+        # Where most elements differ, a table of them takes what they take themselves.
+        if array.size not in _SEARCHED:
+            return True
+        return np.unique(_patterns(array)).size <= _REPEATED * array.size
 
     def write(self, array: np.ndarray) -> tuple[Argument, ...]:
-        patterns = array.reshape(-1).view(f"u{array.dtype.itemsize}")
+        patterns = _patterns(array)
         distinct, codes = np.unique(patterns, return_inverse=True)
         small = np.min_scalar_type(max(distinct.size - 1, 0))
         return distinct.view(array.dtype), codes.astype(small).reshape(array.shape)
