@@ -6,6 +6,7 @@ import dataclasses
 from typing import ClassVar
 
 from ..format import dumps
+from ..format._forest import weigh_forest
 from ..ir import Model, Numbers, Shares
 from ..runtime import CompactModel
 from ._base import SkipPass
@@ -118,8 +119,9 @@ def _n_nodes(model: Model) -> int:
     return trees_of(model).n_nodes
 
 
-def _size(model: Model) -> int:
-    """Bytes of the file, with leaf values rounded as they will be in the end."""
+def _size(model: Model) -> float:
+    """Bytes of the file, about, with leaf values rounded as they will be in the end."""
     plain = Context(original=model)
     rounded = QuantizeLeaves(ROUNDED_BITS).apply(DropNotes().apply(model, plain), plain)
-    return len(dumps(CompactModel(rounded)))
+    weight = weigh_forest(trees_of(rounded))
+    return len(dumps(CompactModel(rounded))) if weight is None else weight
