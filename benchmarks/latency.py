@@ -250,6 +250,8 @@ def measure(fitted: Fitted, sizes: list[int], seconds: float, folder: Path) -> d
     per_row = dict.fromkeys(functions, 0.0)
     for n_rows in sizes:
         chosen = {n: f for n, f in functions.items() if per_row[n] * n_rows < TOO_LONG}
+        if not chosen:
+            break
         rows = {name: rows_for(name, fitted, n_rows) for name in chosen}
         row["times"][n_rows] = interleaved(chosen, rows, seconds)
         per_row |= {name: least / n_rows for name, (_, least) in row["times"][n_rows].items()}

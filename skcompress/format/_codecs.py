@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from . import _counts, _escape, _plain_codecs, _rising, _scaled  # noqa: F401, they register codecs
+# Codecs register themselves; of those that take the same, the first is taken.
+# isort: off
+from . import _plain_codecs, _counts, _escape, _scaled, _rising  # noqa: F401
+
+# isort: on
 from ._codec import CODECS, Argument, Codec, Later, Make, Part, Reader, Spec
 
 __all__ = ["CODECS", "Argument", "Codec", "Later", "Make", "Part", "Reader", "Spec"]

@@ -25,16 +25,12 @@ from ._tables import Tables, code_tables
 from ._varint import read_varints, write_varints
 
 __all__ = [
-    "FIELDS",
     "bits_by_stream",
     "decode_forest",
     "encode_forest",
     "memory_to_decode",
     "weigh_forest",
 ]
-
-FIELDS = ("internal", "feature", "threshold", "missing_left", "leaf")
-"""What a section holds of a `TreeEnsemble`."""
 
 _BOUNDED, _DOUBLE, _MISSING = 1, 2, 4
 _STEPS = "step length"
@@ -157,7 +153,7 @@ def decode_forest(
     Returns
     -------
     dict
-        The `FIELDS` of a `TreeEnsemble`.
+        The fields of a `TreeEnsemble` that a section holds.
 
     Raises
     ------

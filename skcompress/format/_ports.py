@@ -18,6 +18,7 @@ from ..exceptions import SkcFormatError
 from ._rans import WEIGHT_BITS, Counts, Decoder, Encoder, logarithms, weights_of
 
 __all__ = [
+    "BITS",
     "Bounds",
     "MeasurePort",
     "Port",
@@ -25,6 +26,7 @@ __all__ = [
     "Stream",
     "WritePort",
     "bit_length",
+    "code_bits",
     "code_numbers",
 ]
 
@@ -34,6 +36,9 @@ Bounds = Callable[[int], tuple[np.ndarray, np.ndarray]]
 _SMALLEST_BLOCK = 64
 _LARGEST_BLOCK = 8192
 _PIECE_BITS = 16
+BITS = 1 << _PIECE_BITS, 0
+"""The variant of a stream of bits in pieces."""
+
 _NUMBER_BLOCK = 512
 _LENGTHS = 65
 """Classes of numbers by their bits: none to 64."""
@@ -165,22 +170,40 @@ class MeasurePort:
         return {name: found.index(min(found)) for name, found in self._weights.items()}
 
 
+class _Chosen:
+    """One variant of each stream, and its counts."""
+
+    def __init__(self, choices: dict[str, int]) -> None:
+        self._choices = choices
+        self._counts: dict[str, Counts] = {}
+
+    def variant(self, name: str, n_variants: int) -> int:
+        """The variant of a stream that has so many."""
+        variant = self._choices.get(name, 0)
+        if variant >= n_variants:
+            raise SkcFormatError(f"The model {variant} of a stream does not exist.")
+        return variant
+
+    def counts(self, stream: Stream) -> tuple[int, Counts]:
+        """The variant of a stream, and what it has learned so far."""
+        variant = self.variant(stream.name, len(stream.variants))
+        if stream.name not in self._counts:
+            self._counts[stream.name] = stream.counts(variant)
+        return variant, self._counts[stream.name]
+
+
 class WritePort:
     """Encodes with the chosen variants."""
 
     def __init__(self, choices: dict[str, int]) -> None:
         self.encoder = Encoder()
-        self._choices = choices
-        self._counts: dict[str, Counts] = {}
+        self._chosen = _Chosen(choices)
 
     def code(
         self, stream: Stream, n_symbols: int, symbols: np.ndarray | None, bounds: Bounds
     ) -> np.ndarray:
         assert symbols is not None
-        variant = self._choices.get(stream.name, 0)
-        if stream.name not in self._counts:
-            self._counts[stream.name] = stream.counts(variant)
-        counts = self._counts[stream.name]
+        variant, counts = self._chosen.counts(stream)
         low, high = bounds(variant)
         for block in stream.blocks(n_symbols):
             places = low[block] + symbols[block]
@@ -189,7 +212,8 @@ class WritePort:
         return symbols
 
     def code_walk(self, walk: Any, names: Sequence[str]) -> int:
-        outcome, *slots = walk.write([self._choices.get(name, 0) for name in names])
+        pairs = zip(names, walk.n_variants, strict=True)
+        outcome, *slots = walk.write([self._chosen.variant(*pair) for pair in pairs])
         self.encoder.put_slots(*slots)
         return int(outcome)
 
@@ -199,29 +223,19 @@ class ReadPort:
 
     def __init__(self, choices: dict[str, int], decoder: Decoder) -> None:
         self.decoder = decoder
-        self._choices = choices
-        self._counts: dict[str, Counts] = {}
+        self._chosen = _Chosen(choices)
 
     def code(
         self, stream: Stream, n_symbols: int, symbols: np.ndarray | None, bounds: Bounds
     ) -> np.ndarray:
-        variant = self._variant(stream.name, len(stream.variants))
-        if stream.name not in self._counts:
-            self._counts[stream.name] = stream.counts(variant)
-        counts = self._counts[stream.name]
+        variant, counts = self._chosen.counts(stream)
         low, high = bounds(variant)
         return self.decoder.take_blocks(counts, low, high, stream.blocks(n_symbols)) - low
 
     def code_walk(self, walk: Any, names: Sequence[str]) -> int:
         pairs = zip(names, walk.n_variants, strict=True)
-        variants = [self._variant(name, n_variants) for name, n_variants in pairs]
+        variants = [self._chosen.variant(*pair) for pair in pairs]
         return self.decoder.take_walk(partial(walk.read, variants))
-
-    def _variant(self, name: str, n_variants: int) -> int:
-        variant = self._choices.get(name, 0)
-        if variant >= n_variants:
-            raise SkcFormatError(f"The model {variant} of a stream does not exist.")
-        return variant
 
 
 def code_numbers(
@@ -261,10 +275,35 @@ def code_numbers(
         None if numbers is None else bit_length(numbers),
         lambda v: (lows[v], lows[v] + _LENGTHS),
     )
-    # The highest bit of a number is one; the others follow in pieces, the highest first.
-    value = (length > 0).astype(np.uint64)
+    # The highest bit of a number is one, and is not told.
     rest = np.maximum(length - 1, 0)
-    pieces = Stream(f"{name} bits", (1 << _PIECE_BITS, 0))
+    highest = (length > 0).astype(np.uint64) << rest.astype(np.uint64)
+    told = None if numbers is None else numbers - highest
+    return highest | code_bits(port, Stream(f"{name} bits", BITS), rest, told)
+
+
+def code_bits(
+    port: Port, stream: Stream, widths: np.ndarray, numbers: np.ndarray | None
+) -> np.ndarray:
+    """Pass numbers of so many bits each, all equally likely, through in pieces, the highest first.
+
+    Parameters
+    ----------
+    port : Port
+        Where they go.
+    stream : Stream
+        Of the variant `BITS`.
+    widths : ndarray of int64
+        Bits of each number, up to 64.
+    numbers : ndarray of uint64, or None
+        None when reading.
+
+    Returns
+    -------
+    ndarray of uint64
+        The numbers.
+    """
+    value, rest = np.zeros(widths.size, np.uint64), widths.copy()
     while bool(rest.any()):
         which = np.flatnonzero(rest)
         width = (rest[which] - 1) % _PIECE_BITS + 1
@@ -273,7 +312,7 @@ def code_numbers(
         if numbers is not None:
             piece = numbers[which] >> rest[which].astype(np.uint64)
             piece = (piece & np.uint64((1 << _PIECE_BITS) - 1)).astype(np.int64) % (1 << width)
-        piece = port.code(pieces, which.size, piece, partial(_first, 1 << width))
+        piece = port.code(stream, which.size, piece, partial(_first, 1 << width))
         value[which] = (value[which] << width.astype(np.uint64)) | piece.astype(np.uint64)
     return value
 

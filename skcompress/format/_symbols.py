@@ -8,13 +8,12 @@ import math
 import numpy as np
 
 from ._binning import Binning
-from ._ports import Port, Stream
+from ._ports import BITS, Port, Stream, code_bits
 
 __all__ = ["Layout", "Row", "code_matrix"]
 
 _PIECE = 1 << 16
 """Numbers that are passed through at once, which bounds the memory that it takes."""
-_PIECE_BITS = 16
 _LESSONS = 12
 
 
@@ -94,7 +93,7 @@ def code_matrix(port: Port, layout: Layout, numbers: np.ndarray | None) -> np.nd
     """
     found = np.empty((layout.n_rows, layout.width), np.uint64)
     classes = np.zeros(found.shape if any(r.parents for r in layout.rows) else (0, 0), np.uint8)
-    raw = Stream("bits", (1 << _PIECE_BITS, 0))
+    raw = Stream("bits", BITS)
     for place in range(layout.n_rows):
         row = layout.of(place)
         if place == 0 or len(layout.rows) > 1:
@@ -119,9 +118,7 @@ def code_matrix(port: Port, layout: Layout, numbers: np.ndarray | None) -> np.nd
             symbols += low
             lowest = row.binning.starts(symbols)
             rest = None if told is None else told - lowest
-            found[place, part] = lowest + _code_bits(
-                port, raw, row.binning.open_bits(symbols), rest
-            )
+            found[place, part] = lowest + code_bits(port, raw, row.binning.open_bits(symbols), rest)
     return found
 
 
@@ -142,23 +139,3 @@ def _contexts(layout: Layout, place: int, classes: np.ndarray, part: slice) -> n
         if parent <= place:
             context += classes[place - parent, part]
     return context
-
-
-def _code_bits(
-    port: Port, stream: Stream, widths: np.ndarray, numbers: np.ndarray | None
-) -> np.ndarray:
-    """Pass numbers of so many bits each, all equally likely, through in pieces."""
-    value = np.zeros(widths.size, np.uint64)
-    rest = widths.copy()
-    while bool(rest.any()):
-        which = np.flatnonzero(rest)
-        width = (rest[which] - 1) % _PIECE_BITS + 1
-        rest[which] -= width
-        piece = None
-        if numbers is not None:
-            shifted = numbers[which] >> rest[which].astype(np.uint64)
-            piece = (shifted & np.uint64((1 << _PIECE_BITS) - 1)).astype(np.int64) % (1 << width)
-        low = np.zeros_like(width)
-        piece = _code(port, stream, low, low + (1 << width), piece)
-        value[which] = (value[which] << width.astype(np.uint64)) | piece.astype(np.uint64)
-    return value

@@ -144,6 +144,10 @@ def _is_array(value):
     )
 
 
+_ALIGNMENTS = range(1, 4097)
+"""With what else a header may ask for, nothing can be put together."""
+
+
 def put_together(parts):
     """A file whose lengths and checksum are right."""
     streams = [bytearray() for _ in range(parts.n_streams)]
@@ -151,7 +155,8 @@ def put_together(parts):
     header = {"m": tree, "s": [len(stream) for stream in streams], **parts.extra}
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     stored = deflate(text)
-    alignment = parts.extra.get("a", 1)
+    told = parts.extra.get("a", 1)
+    alignment = told if type(told) is int and told in _ALIGNMENTS else 1
     body = bytearray()
     start = _HEAD.size + len(stored)
     for stream in streams:

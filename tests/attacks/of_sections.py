@@ -11,6 +11,7 @@ from craft import Array, model, numbers, trees, write
 
 from skcompress.format import _forest, _forest_walk
 from skcompress.format._forest import encode_forest
+from skcompress.format._packs import PACKS
 from skcompress.format._varint import read_varints, write_varints
 from skcompress.ir import TreeEnsemble
 
@@ -48,7 +49,7 @@ def section(data, payload=None, **changes):
 def coded(data, n_nodes, *, length=None, stream=0, pack=None, **fields):
     """A file whose forest is a section."""
     base = trees()
-    for name in _forest.FIELDS:
+    for name in PACKS["forest"].fields:
         base.pop(name, None)
     length = len(data) if length is None else length
     description = ["forest", stream, length, n_nodes] if pack is None else pack

@@ -20,12 +20,12 @@ from skcompress.exceptions import SkcFormatError
 from skcompress.families import lift
 from skcompress.format import _forest_walk, _rans
 from skcompress.format._forest import (
-    FIELDS,
     bits_by_stream,
     decode_forest,
     encode_forest,
     memory_to_decode,
 )
+from skcompress.format._packs import PACKS
 from skcompress.format._ports import bit_length
 from skcompress.ir import Codebook, TreeEnsemble
 from skcompress.passes import Context, QuantizeThresholds
@@ -65,7 +65,7 @@ def _decode(data, trees):
 
 
 def _assert_same(a, b):
-    for name in FIELDS:
+    for name in PACKS["forest"].fields:
         one, other = getattr(a, name), getattr(b, name)
         assert (one is None) == (other is None)
         if one is not None:
