@@ -19,6 +19,8 @@ from .notes import DropNotes
 __all__ = ["SmallestForest"]
 
 _HOPELESS = 5
+_FEW = 10_000
+"""Nodes of a forest that is written to see how many bytes it takes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,5 +125,7 @@ def _size(model: Model) -> float:
     """Bytes of the file, about, with leaf values rounded as they will be in the end."""
     plain = Context(original=model)
     rounded = QuantizeLeaves(ROUNDED_BITS).apply(DropNotes().apply(model, plain), plain)
-    weight = weigh_forest(trees_of(rounded))
+    weight = None
+    if _n_nodes(model) > _FEW:
+        weight = weigh_forest(trees_of(rounded))
     return len(dumps(CompactModel(rounded))) if weight is None else weight
