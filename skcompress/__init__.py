@@ -29,7 +29,13 @@ if TYPE_CHECKING:
     from .format import dump, dumps, load, loads, verify_signature
     from .format._keys import Ed25519PrivateKey, Ed25519PublicKey, HmacKey, generate_key
     from .ir import Ledger, SizeReport, Sizes
-    from .reports import show_versions, size_report
+    from .reports import (
+        VerifyReport,
+        assert_not_worse,
+        show_versions,
+        size_report,
+        verify,
+    )
     from .runtime import CompactModel
     from .search import size_scorer, smallest_within
 
@@ -51,6 +57,8 @@ _HOMES = {
     "SkcompressError": "exceptions",
     "TreePruner": "estimators",
     "UnsupportedEstimatorError": "exceptions",
+    "VerifyReport": "reports",
+    "assert_not_worse": "reports",
     "compress": "estimators",
     "dump": "format",
     "dumps": "format",
@@ -62,6 +70,7 @@ _HOMES = {
     "size_scorer": "search",
     "smallest_within": "search",
     "to_sklearn": "estimators",
+    "verify": "reports",
     "verify_signature": "format",
 }
 
@@ -83,6 +92,8 @@ __all__ = [
     "SkcompressError",
     "TreePruner",
     "UnsupportedEstimatorError",
+    "VerifyReport",
+    "assert_not_worse",
     "compress",
     "dump",
     "dumps",
@@ -94,6 +105,7 @@ __all__ = [
     "size_scorer",
     "smallest_within",
     "to_sklearn",
+    "verify",
     "verify_signature",
 ]
 

@@ -76,7 +76,7 @@ class Sizes:
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the parts as bars on a matplotlib axis, which is returned."""
-        ax = _axis(ax)
+        ax = axis_or_new(ax)
         names = [part.name for part in self.parts][::-1]
         colors = ["C0" if part.needed else "C7" for part in self.parts][::-1]
         ax.barh(names, [part.memory_bytes for part in self.parts][::-1], color=colors)
@@ -234,7 +234,7 @@ class SizeReport:
 
     def plot(self, ax: Any = None) -> Any:
         """Draw both models as bars on a matplotlib axis (log scale), which is returned."""
-        ax = _axis(ax)
+        ax = axis_or_new(ax)
         labels = ["disk", "memory"]
         pairs = (("before", self.before, -0.2, "C7"), ("after", self.after, 0.2, "C0"))
         for label, sizes, shift, color in pairs:
@@ -311,7 +311,8 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
-def _axis(ax: Any) -> Any:
+def axis_or_new(ax: Any) -> Any:
+    """The axis itself, or a new one; matplotlib is imported only here."""
     if ax is not None:
         return ax
     try:
