@@ -37,11 +37,16 @@ if TYPE_CHECKING:
         verify,
     )
     from .runtime import CompactModel
-    from .search import size_scorer, smallest_within
+    from .search import (
+        CompressionSearchCV,
+        size_scorer,
+        smallest_within,
+    )
 
 _HOMES = {
     "BudgetError": "exceptions",
     "CompactModel": "runtime",
+    "CompressionSearchCV": "search",
     "Ed25519PrivateKey": "format._keys",
     "Ed25519PublicKey": "format._keys",
     "HmacKey": "format._keys",
@@ -77,6 +82,7 @@ _HOMES = {
 __all__ = [
     "BudgetError",
     "CompactModel",
+    "CompressionSearchCV",
     "Ed25519PrivateKey",
     "Ed25519PublicKey",
     "HmacKey",

@@ -13,6 +13,8 @@
 (a ``ValueError``) are raised as scikit-learn itself raises them.
 """
 
+from typing import Any
+
 __all__ = [
     "BudgetError",
     "InvalidModelError",
@@ -98,9 +100,53 @@ class SignatureError(SkcompressError, ValueError):
 class BudgetError(SkcompressError, ValueError):
     """A size or tolerance that no setting meets; the message names the closest point reached.
 
+    Parameters
+    ----------
+    message : str
+        What was asked, what was reached, and what to do.
+    n_bytes : int or None
+        Bytes of the closest file.
+    loss : float or None
+        What it loses of the score, where there were rows to tell.
+    settings : dict or None
+        What it was made with.
+    model : CompactModel or None
+        The closest model itself, where it was made of the model that was passed.
+
     Examples
     --------
-    >>> from skcompress.exceptions import BudgetError
-    >>> issubclass(BudgetError, ValueError)
+    >>> import skcompress as skc
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> tree = DecisionTreeClassifier(random_state=0).fit(X, y)
+    >>> try:
+    ...     skc.compress(tree, level="lossless", max_bytes=10, tolerance=0.0)
+    ... except skc.BudgetError as error:
+    ...     print(10 < error.n_bytes < 1000)
     True
     """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        n_bytes: int | None = None,
+        loss: float | None = None,
+        settings: Any = None,
+        model: Any = None,
+    ) -> None:
+        super().__init__(message)
+        self.n_bytes = n_bytes
+        self.loss = loss
+        self.settings = settings
+        self.model = model
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _budget_error, (str(self), self.n_bytes, self.loss, self.settings, self.model)
+
+
+def _budget_error(
+    message: str, n_bytes: int | None, loss: float | None, settings: Any, model: Any
+) -> BudgetError:
+    return BudgetError(message, n_bytes=n_bytes, loss=loss, settings=settings, model=model)

@@ -20,7 +20,15 @@ from ..reports import size_report
 from ..runtime import CompactModel
 from ._progress import progress
 
-__all__ = ["Job", "compress_fitted", "hold_out", "make_score", "seed_of"]
+__all__ = [
+    "Job",
+    "compress_fitted",
+    "compress_lifted",
+    "hold_out",
+    "make_score",
+    "seed_of",
+    "sizes_before",
+]
 
 HELD_OUT_SHARE = 0.2
 _LEAST_ROWS = 20
@@ -74,7 +82,29 @@ def compress_fitted(estimator: Any, job: Job) -> CompactModel:
     CompactModel
         With its size report.
     """
-    original = lift(estimator)
+    model, ledger = compress_lifted(lift(estimator), job)
+    before = sizes_before(estimator)
+    after = size_report(CompactModel(model))
+    return CompactModel(model, size_report=SizeReport(before=before, after=after, ledger=ledger))
+
+
+def compress_lifted(original: Model, job: Job) -> tuple[Model, Ledger]:
+    """Compress a model that is lifted already.
+
+    Parameters
+    ----------
+    original : Model
+        As `lift` gives it.
+    job : Job
+        What is to be done.
+
+    Returns
+    -------
+    Model
+        The smaller one.
+    Ledger
+        A line for each pass.
+    """
     with progress(job.verbose) as listener:
         context = Context(
             original=original,
@@ -85,17 +115,15 @@ def compress_fitted(estimator: Any, job: Job) -> CompactModel:
             random_state=job.random_state,
             progress=listener,
         )
-        recipe = job.recipe(original)
-        model, ledger = run(recipe, original, context)
+        model, ledger = run(job.recipe(original), original, context)
         if not job.keep_notes:
             model, last = run((DropNotes(),), model, context)
             ledger = Ledger((*ledger, *last))
-    before = _sizes_before(estimator)
-    after = size_report(CompactModel(model))
-    return CompactModel(model, size_report=SizeReport(before=before, after=after, ledger=ledger))
+    return model, ledger
 
 
-def _sizes_before(estimator: Any) -> Sizes:
+def sizes_before(estimator: Any) -> Sizes:
+    """Sizes of an estimator, with LZMA where that takes no time."""
     sizes = size_report(estimator, lzma=False)
     # LZMA takes seconds a megabyte: on large models nobody waits for it unasked.
     return size_report(estimator) if sizes.disk_bytes <= _LZMA_LIMIT else sizes

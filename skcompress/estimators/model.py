@@ -339,7 +339,8 @@ def _within_budget(
     closest = min(sizes, key=lambda name: sizes[name])
     raise BudgetError(
         f"No level fits into {max_bytes} bytes: the closest is {closest!r} with "
-        f"{sizes[closest]} bytes. Allow more bytes, or pass a larger tolerance."
+        f"{sizes[closest]} bytes. Allow more bytes, or pass a larger tolerance.",
+        n_bytes=sizes[closest],
     )
 
 
