@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from abc import ABCMeta, abstractmethod
+from collections.abc import Iterator
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,15 +21,32 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_memory
 
 from ..exceptions import UnsupportedEstimatorError
-from ..families._sklearn_internals import HasMethods, fit_context, routing_enabled
+from ..families._sklearn_internals import HasMethods, Interval, fit_context, routing_enabled
 from ..ir import Ledger, Model, Node
 from ..passes import Data
 from ..recipes import Recipe
 from ..runtime import CompactModel
-from ._compress import Job, compress_fitted, compress_lifted, hold_out, make_score, seed_of, take
+from ._compress import (
+    Job,
+    compress_fitted,
+    compress_lifted,
+    compress_within,
+    hold_out,
+    make_score,
+    seed_of,
+    take,
+)
 from ._delegate import Delegating, unwrapped
+from ._ladder import stronger
 
-__all__ = ["BaseCompressor"]
+__all__ = ["LIMITS", "BaseCompressor"]
+
+LIMITS: dict[str, list[Any]] = {
+    "tolerance": [Interval(Real, 0, None, closed="left"), None],
+    "max_bytes": [Interval(Integral, 1, None, closed="left"), None],
+    "scoring": [str, callable, None],
+}
+"""Constraints of parameters that several compressors have."""
 
 
 def _fit_inner(estimator: Any, X: Any, y: Any, fit_params: dict[str, Any]) -> Any:
@@ -42,6 +62,8 @@ class BaseCompressor(Delegating, metaclass=ABCMeta):
 
     _predictors: ClassVar[tuple[type[Node], ...]] = ()
     _takes: ClassVar[str] = ""
+    _ladder: ClassVar[tuple[dict[str, Any], ...]] = ()
+    """Settings that `max_bytes` turns to, each stronger than the one before."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit"])],
@@ -57,7 +79,7 @@ class BaseCompressor(Delegating, metaclass=ABCMeta):
 
     def _tolerance(self) -> float | None:
         """Score that may be lost on held-out rows; None where nothing is judged."""
-        return None
+        return getattr(self, "tolerance", None)
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(
@@ -106,7 +128,33 @@ class BaseCompressor(Delegating, metaclass=ABCMeta):
         return self
 
     def _compress(self, inner: Any, job: Job) -> CompactModel:
-        return compress_fitted(inner, job)
+        max_bytes = getattr(self, "max_bytes", None)
+        if max_bytes is None:
+            return compress_fitted(inner, job)
+        tried: list[BaseCompressor] = []
+        model = compress_within(inner, self._attempts(job, tried), max_bytes)
+        # What the attempt learned besides the model, such as a report of fine-tuning
+        for name, value in vars(tried[-1]).items():
+            if name.endswith("_"):
+                setattr(self, name, value)
+        return model
+
+    def _attempts(
+        self, job: Job, tried: list[BaseCompressor]
+    ) -> Iterator[tuple[dict[str, Any], Job]]:
+        """The parameters as they are, then with ever stronger settings of the ladder."""
+        names = sorted({name for rung in self._ladder for name in rung})
+        attempt = copy.copy(self)
+        for rung in ({}, *self._ladder):
+            before = {name: getattr(attempt, name) for name in names}
+            attempt = copy.copy(attempt)
+            for name, value in rung.items():
+                setattr(attempt, name, stronger(name, before[name], value))
+            settings = {name: getattr(attempt, name) for name in names}
+            if rung and settings == before:
+                continue
+            tried.append(attempt)
+            yield settings, dataclasses.replace(job, recipe=attempt._checked_recipe)  # noqa: SLF001
 
     def _derive(self, lifted: Model, refit: Data, held_out: Data | None) -> tuple[Model, Ledger]:
         """What the parameters make of a model that a search has fitted and lifted."""
@@ -126,6 +174,7 @@ class BaseCompressor(Delegating, metaclass=ABCMeta):
             random_state=seed_of(self.random_state),
             keep_notes=self.keep_notes,
             verbose=int(self.verbose),
+            ranked=bool(self._predictors) and getattr(self, "tolerance", None) is not None,
         )
 
     def _checked_recipe(self, model: Model) -> Recipe:

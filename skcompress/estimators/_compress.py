@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
 
+from ..exceptions import BudgetError
 from ..families import lift
 from ..families._sklearn_internals import safe_indexing
 from ..format import dumps
 from ..ir import Ledger, Model, SizeReport, Sizes
-from ..passes import Context, Data, DropNotes, Score, run
+from ..passes import Context, Data, DropNotes, Score, run, run_ranked
 from ..recipes import Recipe
 from ..reports import size_report
 from ..runtime import CompactModel
@@ -24,6 +25,8 @@ __all__ = [
     "Job",
     "compress_fitted",
     "compress_lifted",
+    "compress_within",
+    "finished",
     "hold_out",
     "make_score",
     "seed_of",
@@ -55,6 +58,9 @@ class Job:
         Keep what only `to_sklearn` needs.
     verbose : int
         Show progress.
+    ranked : bool
+        Where the recipe costs more than the tolerance, undo the parts of it that save the least
+        for what they cost, and not those that come last.
     """
 
     recipe: Callable[[Model], Recipe]
@@ -65,6 +71,7 @@ class Job:
     random_state: int = 0
     keep_notes: bool = False
     verbose: int = 0
+    ranked: bool = False
 
 
 def compress_fitted(estimator: Any, job: Job) -> CompactModel:
@@ -82,10 +89,74 @@ def compress_fitted(estimator: Any, job: Job) -> CompactModel:
     CompactModel
         With its size report.
     """
-    model, ledger = compress_lifted(lift(estimator), job)
+    return finished(estimator, *compress_lifted(lift(estimator), job))
+
+
+def compress_within(
+    estimator: Any, attempts: Iterable[tuple[dict[str, Any], Job]], max_bytes: int
+) -> CompactModel:
+    """The first of several attempts, from the gentlest on, whose file is small enough.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+    attempts : iterable of (dict, Job)
+        Settings, for the message, and what they mean.
+    max_bytes : int
+        Largest file.
+
+    Returns
+    -------
+    CompactModel
+        With its size report.
+
+    Raises
+    ------
+    BudgetError
+        If none is; it carries the smallest.
+    """
+    original = lift(estimator)
+    closest: tuple[int, dict[str, Any], Model, Ledger] | None = None
+    for settings, job in attempts:
+        model, ledger = compress_lifted(original, job)
+        n_bytes = len(dumps(CompactModel(model)))
+        if n_bytes <= max_bytes:
+            return finished(estimator, model, ledger)
+        if closest is None or n_bytes < closest[0]:
+            closest = n_bytes, settings, model, ledger
+    assert closest is not None
+    n_bytes, settings, model, ledger = closest
+    loss = _loss(ledger)
+    named = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+    raise BudgetError(
+        f"Nothing that was tried fits into {max_bytes} bytes: the closest"
+        + (f", with {named}," if named else "")
+        + f" takes {n_bytes} bytes"
+        + ("" if loss is None else f" and loses {loss:.4f} of the score")
+        + ". Allow more bytes, or pass a larger tolerance.",
+        n_bytes=n_bytes,
+        loss=loss,
+        settings=settings,
+        model=finished(estimator, model, ledger),
+    )
+
+
+def finished(estimator: Any, model: Model, ledger: Ledger) -> CompactModel:
+    """The compact model with its report."""
     before = sizes_before(estimator)
     after = size_report(CompactModel(model))
     return CompactModel(model, size_report=SizeReport(before=before, after=after, ledger=ledger))
+
+
+def _loss(ledger: Ledger) -> float | None:
+    scores = [
+        score
+        for entry in ledger
+        for score in (entry.score_before, entry.score_after)
+        if score is not None
+    ]
+    return scores[0] - scores[-1] if scores else None
 
 
 def compress_lifted(original: Model, job: Job) -> tuple[Model, Ledger]:
@@ -115,7 +186,8 @@ def compress_lifted(original: Model, job: Job) -> tuple[Model, Ledger]:
             random_state=job.random_state,
             progress=listener,
         )
-        model, ledger = run(job.recipe(original), original, context)
+        apply = run_ranked if job.ranked else run
+        model, ledger = apply(job.recipe(original), original, context)
         if not job.keep_notes:
             model, last = run((DropNotes(),), model, context)
             ledger = Ledger((*ledger, *last))
@@ -127,11 +199,6 @@ def sizes_before(estimator: Any) -> Sizes:
     sizes = size_report(estimator, lzma=False)
     # LZMA takes seconds a megabyte: on large models nobody waits for it unasked.
     return size_report(estimator) if sizes.disk_bytes <= _LZMA_LIMIT else sizes
-
-
-def file_bytes(model: CompactModel) -> int:
-    """Length of the model's file."""
-    return len(dumps(model))
 
 
 def hold_out(

@@ -9,7 +9,8 @@ from ..families._sklearn_internals import Interval, StrOptions
 from ..ir import DenseNetwork, Model, Node
 from ..passes import SCHEMES, FineTuneReport
 from ..recipes import Recipe, mlp_recipe
-from ._base import BaseCompressor
+from ._base import LIMITS, BaseCompressor
+from ._ladder import MLP_LADDER
 
 __all__ = ["MLPReducer"]
 
@@ -41,6 +42,14 @@ class MLPReducer(BaseCompressor):
     finetune_epochs : int, default=0
         Passes over the rows that `fit` gets, to recover what pruning cost: with labels where
         there are some, else towards the original's outputs.
+    tolerance : float or None, default=None
+        Score that may be lost on held-out rows. Where the settings lose more, the parts of them
+        that save the fewest bytes for what they cost are undone until they do not. None: what is
+        asked is done, and nothing judged.
+    max_bytes : int or None, default=None
+        Largest file. Where the settings give a larger one, ever stronger settings are tried.
+    scoring : str, callable or None, default=None
+        The score; None: accuracy or R².
     memory : str, joblib.Memory or None, default=None
         Where fits of the inner estimator are remembered, so that a grid over these settings fits
         it once for each fold.
@@ -97,8 +106,11 @@ class MLPReducer(BaseCompressor):
     _predictors: ClassVar[tuple[type[Node], ...]] = (DenseNetwork,)
     _takes: ClassVar[str] = "MLPClassifier and MLPRegressor"
 
+    _ladder: ClassVar[tuple[dict[str, Any], ...]] = MLP_LADDER
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCompressor._parameter_constraints,
+        **LIMITS,
         "sparsity": [Interval(Real, 0, 1, closed="left")],
         "n_units": [
             Interval(Integral, 1, None, closed="left"),
@@ -126,6 +138,9 @@ class MLPReducer(BaseCompressor):
         n_bits: int | None = 8,
         scheme: str = "affine",
         finetune_epochs: int = 0,
+        tolerance: float | None = None,
+        max_bytes: int | None = None,
+        scoring: Any = None,
         memory: Any = None,
         keep_notes: bool = False,
         random_state: Any = None,
@@ -138,6 +153,9 @@ class MLPReducer(BaseCompressor):
         self.n_bits = n_bits
         self.scheme = scheme
         self.finetune_epochs = finetune_epochs
+        self.tolerance = tolerance
+        self.max_bytes = max_bytes
+        self.scoring = scoring
         self.memory = memory
         self.keep_notes = keep_notes
         self.random_state = random_state

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils import indexable
 
-from ..exceptions import BudgetError
 from ..families import lower
-from ..families._sklearn_internals import Interval, StrOptions, validate_params
+from ..families._sklearn_internals import StrOptions, validate_params
 from ..ir import Model
 from ..passes import Data
 from ..recipes import LEVELS, Recipe, level_recipe
 from ..runtime import CompactModel
-from ._base import BaseCompressor
-from ._compress import Job, compress_fitted, file_bytes, hold_out, make_score, seed_of, take
+from ._base import LIMITS, BaseCompressor
+from ._compress import (
+    Job,
+    compress_fitted,
+    compress_within,
+    hold_out,
+    make_score,
+    seed_of,
+    take,
+)
 
 __all__ = ["ModelCompressor", "compress", "to_sklearn"]
 
+_ANY_PRICE = (0.05, 0.1, 0.2, 0.5, 1.0)
+"""Losses that are allowed in turn where only the bytes are limited."""
+
 _SETTINGS: dict[str, list[Any]] = {
     "level": [StrOptions(set(LEVELS))],
-    "tolerance": [Interval(Real, 0, None, closed="left"), None],
-    "max_bytes": [Interval(Integral, 1, None, closed="left"), None],
-    "scoring": [str, callable, None],
+    **LIMITS,
 }
 
 
@@ -44,7 +51,8 @@ class ModelCompressor(BaseCompressor):
     tolerance : float or None, default=None
         Overrides what the level allows, in units of `scoring`.
     max_bytes : int or None, default=None
-        Largest file. Where the level's result is larger, stronger levels are tried.
+        Largest file. Where the level's result is larger, stronger levels are tried; then, unless a
+        `tolerance` is given, whatever it costs, as little as it takes.
     scoring : str, callable or None, default=None
         The score; None: accuracy or R².
     memory : str, joblib.Memory or None, default=None
@@ -131,7 +139,9 @@ class ModelCompressor(BaseCompressor):
         return level_recipe(model, self.level)
 
     def _compress(self, inner: Any, job: Job) -> CompactModel:
-        return _within_budget(inner, job, self.level, self.tolerance, self.max_bytes)
+        if self.max_bytes is None:
+            return compress_fitted(inner, job)
+        return compress_within(inner, _attempts(job, self.level, self.tolerance), self.max_bytes)
 
 
 @validate_params(
@@ -186,7 +196,8 @@ def compress(
     tolerance : float, optional
         Overrides what the level allows, in units of `scoring`.
     max_bytes : int, optional
-        Largest file. Where the level's result is larger, stronger levels are tried.
+        Largest file. Where the level's result is larger, stronger levels are tried; then, unless a
+        `tolerance` is given, whatever it costs, as little as it takes.
     scoring : str or callable, optional
         The score; by default accuracy or R².
     keep_notes : bool, default=False
@@ -251,7 +262,9 @@ def compress(
         keep_notes=keep_notes,
         verbose=int(verbose),
     )
-    return _within_budget(model, job, level, tolerance, max_bytes)
+    if max_bytes is None:
+        return compress_fitted(model, job)
+    return compress_within(model, _attempts(job, level, tolerance), max_bytes)
 
 
 def to_sklearn(model: CompactModel, *, allow_missing: bool = False) -> Any:
@@ -313,36 +326,22 @@ def _allowed(level: str, tolerance: float | None, max_bytes: int | None) -> floa
     return None if level == "lossless" and max_bytes is None else LEVELS[level]
 
 
-def _stronger(level: str) -> Iterator[str]:
+def _attempts(
+    job: Job, level: str, tolerance: float | None
+) -> Iterator[tuple[dict[str, Any], Job]]:
+    """The level, then stronger ones; then, unless a tolerance forbids, "tiny" at any price."""
     names = list(LEVELS)
-    yield from names[names.index(level) :]
+    for name in names[names.index(level) :]:
+        allowed = LEVELS[name] if tolerance is None else tolerance
+        yield {"level": name}, _at(job, name, allowed)
+    if tolerance is None and job.held_out is not None:
+        for allowed in _ANY_PRICE:
+            yield {"level": "tiny", "tolerance": allowed}, _at(job, "tiny", allowed)
 
 
-def _within_budget(
-    inner: Any, job: Job, level: str, tolerance: float | None, max_bytes: int | None
-) -> CompactModel:
-    """Compress at the level, and at stronger ones while the file is too large."""
-    sizes: dict[str, int] = {}
-    for candidate in _stronger(level):
-        allowed = LEVELS[candidate] if tolerance is None else tolerance
-        step = dataclasses.replace(
-            job,
-            recipe=job.recipe if candidate == level else _recipe_of(candidate),
-            tolerance=allowed if job.tolerance is not None else None,
-        )
-        compact = compress_fitted(inner, step)
-        if max_bytes is None:
-            return compact
-        sizes[candidate] = file_bytes(compact)
-        if sizes[candidate] <= max_bytes:
-            return compact
-    closest = min(sizes, key=lambda name: sizes[name])
-    raise BudgetError(
-        f"No level fits into {max_bytes} bytes: the closest is {closest!r} with "
-        f"{sizes[closest]} bytes. Allow more bytes, or pass a larger tolerance.",
-        n_bytes=sizes[closest],
+def _at(job: Job, level: str, allowed: float) -> Job:
+    return dataclasses.replace(
+        job,
+        recipe=lambda lifted: level_recipe(lifted, level),
+        tolerance=allowed if job.tolerance is not None else None,
     )
-
-
-def _recipe_of(level: str) -> Any:
-    return lambda lifted: level_recipe(lifted, level)

@@ -9,7 +9,8 @@ from ..families._sklearn_internals import Interval, StrOptions
 from ..ir import KernelExpansion, LinearMap, Model, Node
 from ..passes import SCHEMES
 from ..recipes import Recipe, svm_recipe
-from ._base import BaseCompressor
+from ._base import LIMITS, BaseCompressor
+from ._ladder import SVM_LADDER
 
 __all__ = ["SVMQuantizer"]
 
@@ -39,6 +40,14 @@ class SVMQuantizer(BaseCompressor):
         Share (float) or number (int) of support vectors to keep, the strongest of each class.
     refit : bool, default=True
         Refit the dual coefficients after vectors were moved or dropped.
+    tolerance : float or None, default=None
+        Score that may be lost on held-out rows. Where the settings lose more, the parts of them
+        that save the fewest bytes for what they cost are undone until they do not. None: what is
+        asked is done, and nothing judged.
+    max_bytes : int or None, default=None
+        Largest file. Where the settings give a larger one, ever stronger settings are tried.
+    scoring : str, callable or None, default=None
+        The score; None: accuracy or R².
     memory : str, joblib.Memory or None, default=None
         Where fits of the inner estimator are remembered, so that a grid over these settings fits
         it once for each fold.
@@ -94,8 +103,11 @@ class SVMQuantizer(BaseCompressor):
     _predictors: ClassVar[tuple[type[Node], ...]] = (KernelExpansion, LinearMap)
     _takes: ClassVar[str] = "kernel and linear machines such as SVC, SVR and LinearSVC"
 
+    _ladder: ClassVar[tuple[dict[str, Any], ...]] = SVM_LADDER
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCompressor._parameter_constraints,
+        **LIMITS,
         "n_bits": [Interval(Integral, 2, 16, closed="both"), None],
         "coef_bits": [Interval(Integral, 2, 16, closed="both"), None],
         "scheme": [StrOptions(set(SCHEMES))],
@@ -116,6 +128,9 @@ class SVMQuantizer(BaseCompressor):
         scheme: str = "affine",
         n_vectors: float | int | None = None,
         refit: bool = True,
+        tolerance: float | None = None,
+        max_bytes: int | None = None,
+        scoring: Any = None,
         memory: Any = None,
         keep_notes: bool = False,
         random_state: Any = None,
@@ -127,6 +142,9 @@ class SVMQuantizer(BaseCompressor):
         self.scheme = scheme
         self.n_vectors = n_vectors
         self.refit = refit
+        self.tolerance = tolerance
+        self.max_bytes = max_bytes
+        self.scoring = scoring
         self.memory = memory
         self.keep_notes = keep_notes
         self.random_state = random_state

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 from ..families._sklearn_internals import Interval, StrOptions
 from ..ir import Model, Node, TreeEnsemble
-from ..recipes import Recipe, tree_recipe
-from ._base import BaseCompressor
+from ..recipes import LEVELS, Recipe, tree_recipe
+from ._base import LIMITS, BaseCompressor
+from ._ladder import TREE_LADDER
 
 __all__ = ["TreePruner"]
 
@@ -39,9 +40,13 @@ class TreePruner(BaseCompressor):
         Bits a leaf value.
     refine : bool, default=False
         Refit all leaf values together after pruning, on the rows that `fit` gets.
-    tolerance : float, default=0.005
-        Score that ``ccp_alpha="auto"`` may lose on the held-out rows, with one standard error of
-        the difference to spare.
+    tolerance : float or None, default=None
+        Score that may be lost on held-out rows. Where the settings lose more, the parts of them
+        that save the fewest bytes for what they cost are undone until they do not. None: 0.005
+        for ``ccp_alpha="auto"``, with one standard error of the difference to spare; otherwise what
+        is asked is done, and nothing judged.
+    max_bytes : int or None, default=None
+        Largest file. Where the settings give a larger one, ever stronger settings are tried.
     scoring : str, callable or None, default=None
         The score; None: accuracy or R².
     memory : str, joblib.Memory or None, default=None
@@ -99,8 +104,11 @@ class TreePruner(BaseCompressor):
     _predictors: ClassVar[tuple[type[Node], ...]] = (TreeEnsemble,)
     _takes: ClassVar[str] = "trees and ensembles of trees"
 
+    _ladder: ClassVar[tuple[dict[str, Any], ...]] = TREE_LADDER
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCompressor._parameter_constraints,
+        **LIMITS,
         "ccp_alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "n_trees": [
             Interval(Integral, 1, None, closed="left"),
@@ -111,8 +119,6 @@ class TreePruner(BaseCompressor):
         "threshold_bits": [Interval(Integral, 2, 16, closed="both"), None],
         "value_bits": [Interval(Integral, 2, 16, closed="both"), None],
         "refine": ["boolean"],
-        "tolerance": [Interval(Real, 0, None, closed="left")],
-        "scoring": [str, callable, None],
     }
 
     def __init__(
@@ -125,7 +131,8 @@ class TreePruner(BaseCompressor):
         threshold_bits: int | None = None,
         value_bits: int | None = None,
         refine: bool = False,
-        tolerance: float = 0.005,
+        tolerance: float | None = None,
+        max_bytes: int | None = None,
         scoring: Any = None,
         memory: Any = None,
         keep_notes: bool = False,
@@ -140,6 +147,7 @@ class TreePruner(BaseCompressor):
         self.value_bits = value_bits
         self.refine = refine
         self.tolerance = tolerance
+        self.max_bytes = max_bytes
         self.scoring = scoring
         self.memory = memory
         self.keep_notes = keep_notes
@@ -147,7 +155,9 @@ class TreePruner(BaseCompressor):
         self.verbose = verbose
 
     def _tolerance(self) -> float | None:
-        return self.tolerance if self.ccp_alpha == "auto" else None
+        if self.tolerance is None and self.ccp_alpha == "auto":
+            return LEVELS["balanced"]
+        return self.tolerance
 
     def _recipe(self, model: Model) -> Recipe:
         return tree_recipe(

@@ -16,6 +16,7 @@ from .missing import MissingToLarger
 from .notes import DropNotes
 from .parameters import QuantizeCoefficients, QuantizeVectors, QuantizeWeights
 from .quantize import SCHEMES, quantize
+from .ranked import run_ranked
 from .share import ShareThresholds
 from .sparsify import PruneWeights
 from .storage import SparseStorage
@@ -58,4 +59,5 @@ __all__ = [
     "Strongest",
     "quantize",
     "run",
+    "run_ranked",
 ]

@@ -18,7 +18,13 @@ _LITTLE = 0.002
 """Share of the area that is worth another measurement."""
 
 _HOPE = 0.5
-"""Where between its bounds a setting is expected: 1 at the better ones."""
+"""Standard deviations by which a setting may turn out better than expected."""
+
+_NOISE = 0.01
+"""Variance of the noise of a measurement, as a share of that of all measurements."""
+
+_REACH = 0.8
+"""How far along a parameter, from its gentlest to its strongest value, one setting tells."""
 
 
 class Knowledge:
@@ -36,6 +42,7 @@ class Knowledge:
             ranks = group.ranks
             self.gentler[block, block] = (ranks[:, None, :] <= ranks[None, :, :]).all(axis=2)
             start = block.stop
+        self.alike = _alike(groups)
         self.known = np.zeros(size, bool)
         self.scores = np.full(size, np.nan)
         self.logs = np.full(size, np.nan)
@@ -72,7 +79,8 @@ class Knowledge:
         """
         logs, scores = self.logs[self.known], self.scores[self.known]
         most, least = float(logs.max()), float(scores.min())
-        # What is not allowed need not be told apart.
+        # What is not allowed, or worth nothing, need not be told apart.
+        least = max(least, problem.worthless)
         if problem.max_bytes is not None:
             most = min(most, math.log(problem.max_bytes))
         if problem.tolerance is not None:
@@ -80,7 +88,7 @@ class Knowledge:
         corner = math.exp(most) * (1 + 1e-9), least - 1e-9
         front = pareto(logs, scores)
         logs, scores = logs[front], scores[front]
-        low, high, short, long = self._bounds()
+        high, short = self._bounds()
         better, larger = self._contradictions()
 
         def added(at: np.ndarray, by: np.ndarray) -> np.ndarray:
@@ -89,8 +97,8 @@ class Knowledge:
         whole = float(gains(np.exp([logs[0]]), scores[-1:], np.empty(0), np.empty(0), *corner)[0])
         ceiling = added(short - larger, high + better)
         places = np.flatnonzero(~self.known & (ceiling > _LITTLE * whole))
-        hoped_scores = low + _HOPE * (high - low)
-        hoped_logs = long - _HOPE * (long - short)
+        hoped_scores = self._hoped(np.maximum(self.scores, problem.worthless), _HOPE)
+        hoped_logs = self._hoped(self.logs, -_HOPE)
         chosen: list[int] = []
         for _ in range(min(count, places.size)):
             gain = added(hoped_logs[places], hoped_scores[places])
@@ -103,16 +111,24 @@ class Knowledge:
             logs, scores = logs[front], scores[front]
         return chosen
 
-    def _bounds(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Least and greatest score, least and most log-bytes of every setting."""
+    def _hoped(self, values: np.ndarray, better: float) -> np.ndarray:
+        """What a Gaussian process expects of all settings, and some of its doubt for the better."""
         known = np.flatnonzero(self.known)
-        above, below = self.gentler[known], self.gentler[:, known].T
+        center, scale = values[known].mean(), values[known].std() + 1e-12
+        cross = self.alike[:, known]
+        inverse = np.linalg.inv(cross[known] + _NOISE * np.eye(known.size))
+        mean = cross @ (inverse @ ((values[known] - center) / scale))
+        variance = self.alike.diagonal() - np.einsum("ij,jk,ik->i", cross, inverse, cross)
+        return np.asarray(center + scale * (mean + better * np.sqrt(np.maximum(variance, 0.0))))
+
+    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Greatest score and least log-bytes of every setting."""
+        known = np.flatnonzero(self.known)
+        gentler, stronger = self.gentler[known], self.gentler[:, known].T
         scores, logs = self.scores[known][:, None], self.logs[known][:, None]
         return (
-            np.where(below, scores, -np.inf).max(axis=0),
-            np.where(above, scores, np.inf).min(axis=0),
-            np.where(below, logs, -np.inf).max(axis=0),
-            np.where(above, logs, np.inf).min(axis=0),
+            np.where(gentler, scores, np.inf).min(axis=0),
+            np.where(stronger, logs, -np.inf).max(axis=0),
         )
 
     def _contradictions(self) -> tuple[float, float]:
@@ -125,3 +141,22 @@ class Knowledge:
         better = np.maximum(scores[None, :] - scores[:, None], 0.0)[pairs]
         larger = np.maximum(logs[None, :] - logs[:, None], 0.0)[pairs]
         return float(better.mean()), float(larger.mean())
+
+
+def _alike(groups: Sequence[Group]) -> np.ndarray:
+    """How alike settings are: by each parameter, and by all of them together."""
+    width = max(group.ranks.shape[1] for group in groups)
+    places = []
+    for group in groups:
+        ranks = group.ranks / np.maximum(group.ranks.max(axis=0, initial=1), 1)
+        places.append(np.pad(ranks, ((0, 0), (0, width - ranks.shape[1]))))
+    place = np.concatenate(places)
+    together = np.ones((len(place), len(place)))
+    apart = np.zeros_like(together)
+    for column in place.T:
+        near = np.exp(-np.square((column[:, None] - column) / _REACH) / 2)
+        # What a parameter does by itself is mostly a trend.
+        apart += near / width + column[:, None] * column / 2
+        together *= near
+    number = np.repeat(np.arange(len(groups)), [len(group.params) for group in groups])
+    return (apart + together) / 2 * np.where(number[:, None] == number, 1.0, 0.8)

@@ -16,6 +16,7 @@ from ..families import lift
 from ..format import dumps
 from ..ir import Ledger, Model, Sizes
 from ..passes import Data
+from ..reports._answers import Answers
 from ..runtime import CompactModel
 
 __all__ = ["Fold", "Measured", "evaluate", "fit_fold"]
@@ -37,8 +38,8 @@ class Fold:
         Rows that score, and nothing else.
     score_params : dict
         What the scorer is handed besides.
-    score : float
-        The inner model's score on them.
+    score, chance : float
+        The inner model's score on them, and that of its answers for other rows.
     seconds : float
         Time of the inner fit.
     sizes : Sizes or None
@@ -52,6 +53,7 @@ class Fold:
     y: Any
     score_params: dict[str, Any]
     score: float
+    chance: float
     seconds: float
     sizes: Sizes | None = None
 
@@ -137,13 +139,18 @@ def fit_fold(
     seconds = time.perf_counter() - start
     X_test = y_test = None
     used_by_scorer: dict[str, Any] = {}
-    score = np.nan
+    score = chance = np.nan
     if test is not None:
         X_test, y_test = take(X, test), take(y, test)
         used_by_scorer = {n: _slice(value, test, n_rows) for n, value in score_params.items()}
         score = score_of(fitted, scorer, X_test, y_test, used_by_scorer)
+        mixed = np.random.default_rng(seed).permutation(test.size).reshape(-1, 1)
+        answers = Answers(CompactModel(lifted), X_test)
+        chance = score_of(answers, scorer, mixed, y_test, used_by_scorer)
     sizes = sizes_before(fitted) if test is None else None
-    return Fold(lifted, refit, held_out, X_test, y_test, used_by_scorer, score, seconds, sizes)
+    return Fold(
+        lifted, refit, held_out, X_test, y_test, used_by_scorer, score, chance, seconds, sizes
+    )
 
 
 def evaluate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,6 +33,8 @@ class Problem:
         evaluation.
     original_score : float
         The inner model's score.
+    worthless : float
+        A score so low that worse ones need not be told apart.
     limit : int or None
         Most candidates that are evaluated.
     tolerance : float or None
@@ -47,6 +50,7 @@ class Problem:
     space: list[Params]
     measure: Callable[[Sequence[Params], float], list[Point]]
     original_score: float
+    worthless: float = -math.inf
     limit: int | None = None
     tolerance: float | None = None
     max_bytes: int | None = None

@@ -21,7 +21,7 @@ _AT_ONCE = 4
 """Candidates that are chosen before the next are measured: the same however many workers."""
 
 _SHARE = 0.2
-_LEAST = 12
+_LEAST = 4
 _FINALISTS = 5
 _ETA = 3
 
@@ -71,11 +71,11 @@ def tree(problem: Problem) -> None:
     """Best-first branch and bound.
 
     Settings form a tree for every choice of the parameters without an order: from the gentlest
-    setting each branch makes one parameter stronger. A measured setting bounds all of its
+    setting each branch makes one parameter stronger. A measured setting bounds all others on its
     branches: no stronger setting scores better, and no gentler one is smaller. (Where measured
-    settings contradict that, by noise, bounds are widened by as much.) What cannot enter the
-    front even at its bounds is pruned; of the rest, those that promise the largest area are
-    measured next.
+    settings contradict that, by noise or because pruning regularizes, bounds are widened by as
+    much.) What cannot enter the front even at its bounds is pruned; of the rest, those that
+    promise the largest area, as a Gaussian process sees it, are measured next.
     """
     known = Knowledge(groups_of(problem.space))
     total = len(known.params)

@@ -257,6 +257,8 @@ class CompressionSearchCV(Delegating):
             space=space,
             measure=measured,
             original_score=self.original_score_,
+            # Half of what the inner model is better than chance.
+            worthless=float(np.mean([(fold.score + fold.chance) / 2 for fold in folds])),
             limit=self.n_candidates,
             tolerance=self.tolerance,
             max_bytes=self.max_bytes,

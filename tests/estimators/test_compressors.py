@@ -280,8 +280,14 @@ class TestCompress:
         )
         small = skc.compress(forest, max_bytes=(safe + tiny) // 2, level="safe", **rows)
         assert len(skc.dumps(small)) <= (safe + tiny) // 2
-        with pytest.raises(skc.BudgetError, match=str(tiny)):
+        with pytest.raises(skc.BudgetError, match="closest") as caught:
             skc.compress(forest, max_bytes=100, **rows)
+        assert 100 < caught.value.n_bytes < tiny
+        assert len(skc.dumps(caught.value.model)) == caught.value.n_bytes
+        assert caught.value.loss > 0
+        with pytest.raises(skc.BudgetError, match="closest") as caught:
+            skc.compress(forest, max_bytes=100, tolerance=0.01, **rows)
+        assert caught.value.loss <= 0.01
 
     def test_unfitted(self):
         with pytest.raises(NotFittedError):
