@@ -39,14 +39,20 @@ if TYPE_CHECKING:
     from .runtime import CompactModel
     from .search import (
         CompressionSearchCV,
+        Diagnosis,
+        SensitivityReport,
+        diagnose,
+        sensitivity_report,
         size_scorer,
         smallest_within,
+        write_report,
     )
 
 _HOMES = {
     "BudgetError": "exceptions",
     "CompactModel": "runtime",
     "CompressionSearchCV": "search",
+    "Diagnosis": "search",
     "Ed25519PrivateKey": "format._keys",
     "Ed25519PublicKey": "format._keys",
     "HmacKey": "format._keys",
@@ -55,6 +61,7 @@ _HOMES = {
     "MLPReducer": "estimators",
     "ModelCompressor": "estimators",
     "SVMQuantizer": "estimators",
+    "SensitivityReport": "search",
     "SignatureError": "exceptions",
     "SizeReport": "ir",
     "Sizes": "ir",
@@ -65,11 +72,13 @@ _HOMES = {
     "VerifyReport": "reports",
     "assert_not_worse": "reports",
     "compress": "estimators",
+    "diagnose": "search",
     "dump": "format",
     "dumps": "format",
     "generate_key": "format._keys",
     "load": "format",
     "loads": "format",
+    "sensitivity_report": "search",
     "show_versions": "reports",
     "size_report": "reports",
     "size_scorer": "search",
@@ -77,12 +86,14 @@ _HOMES = {
     "to_sklearn": "estimators",
     "verify": "reports",
     "verify_signature": "format",
+    "write_report": "search",
 }
 
 __all__ = [
     "BudgetError",
     "CompactModel",
     "CompressionSearchCV",
+    "Diagnosis",
     "Ed25519PrivateKey",
     "Ed25519PublicKey",
     "HmacKey",
@@ -91,6 +102,7 @@ __all__ = [
     "MLPReducer",
     "ModelCompressor",
     "SVMQuantizer",
+    "SensitivityReport",
     "SignatureError",
     "SizeReport",
     "Sizes",
@@ -101,11 +113,13 @@ __all__ = [
     "VerifyReport",
     "assert_not_worse",
     "compress",
+    "diagnose",
     "dump",
     "dumps",
     "generate_key",
     "load",
     "loads",
+    "sensitivity_report",
     "show_versions",
     "size_report",
     "size_scorer",
@@ -113,6 +127,7 @@ __all__ = [
     "to_sklearn",
     "verify",
     "verify_signature",
+    "write_report",
 ]
 
 

@@ -22,11 +22,12 @@ def progress(verbose: int) -> Iterator[Listener | None]:
         yield None
         return
     try:
+        from rich.console import Console
         from rich.progress import Progress
     except ImportError:
         yield _print_tenths()
         return
-    with Progress(transient=False) as bars:
+    with Progress(console=Console(stderr=True)) as bars:
         tasks: dict[str, int] = {}
 
         def show(step: str, done: int, total: int) -> None:

@@ -107,6 +107,10 @@ class Context:
         """A model's score on the held-out rows; None where there are none."""
         return None if self.held_out is None else self._measure(model)[0]
 
+    def score_of_raw(self, model: Model, raw: np.ndarray) -> float:
+        """The score that raw outputs on the held-out rows come to."""
+        return self._measure(model, raw)[0]
+
     def acceptable(
         self, model: Model, tolerance: float | None = None, *, cautious: bool = True
     ) -> bool:

@@ -16,7 +16,6 @@ from ..families import lift
 from ..format import dumps
 from ..ir import Ledger, Model, Sizes
 from ..passes import Data
-from ..reports._answers import Answers
 from ..runtime import CompactModel
 
 __all__ = ["Fold", "Measured", "evaluate", "fit_fold"]
@@ -144,9 +143,8 @@ def fit_fold(
         X_test, y_test = take(X, test), take(y, test)
         used_by_scorer = {n: _slice(value, test, n_rows) for n, value in score_params.items()}
         score = score_of(fitted, scorer, X_test, y_test, used_by_scorer)
-        mixed = np.random.default_rng(seed).permutation(test.size).reshape(-1, 1)
-        answers = Answers(CompactModel(lifted), X_test)
-        chance = score_of(answers, scorer, mixed, y_test, used_by_scorer)
+        mixed = np.random.default_rng(seed).permutation(test.size)
+        chance = score_of(fitted, scorer, take(X_test, mixed), y_test, used_by_scorer)
     sizes = sizes_before(fitted) if test is None else None
     return Fold(
         lifted, refit, held_out, X_test, y_test, used_by_scorer, score, chance, seconds, sizes
