@@ -79,7 +79,7 @@ def tree(problem: Problem) -> None:
     """
     known = Knowledge(groups_of(problem.space))
     total = len(known.params)
-    limit = max(math.ceil(_SHARE * total), _LEAST) if problem.limit is None else problem.limit
+    limit = max(int(_SHARE * total), _LEAST) if problem.limit is None else problem.limit
     batch = known.ends()
     left = min(limit, total)
     while left > 0 and batch:
@@ -99,7 +99,7 @@ def optuna(problem: Problem) -> None:
             'strategy="optuna" needs Optuna; install it with: pip install "skcompress[optuna]"'
         ) from error
     candidates = [params for group in groups_of(problem.space) for params in group.params]
-    limit = max(math.ceil(_SHARE * len(candidates)), _LEAST)
+    limit = max(int(_SHARE * len(candidates)), _LEAST)
     limit = min(limit if problem.limit is None else problem.limit, len(candidates))
     level = library.logging.get_verbosity()
     library.logging.set_verbosity(library.logging.WARNING)
