@@ -20,7 +20,7 @@ from tables import table
 from skcompress import verify
 from skcompress.reports._paired import tango_bound
 
-SIZES = (200, 500, 1000, 3000, 10_000)
+SIZES = (200, 500, 1000, 3000)
 NOISE = 0.45
 
 
