@@ -3,7 +3,7 @@
 from ._base import Pass, SkipPass, run
 from ._context import Context, Data, Score
 from .ccp import CostComplexity
-from .choose import Strongest
+from .choose import FirstOf, Strongest
 from .cuts import CutDepth, MergeLeaves, ReducedError
 from .dual import RefitDual
 from .ensemble import SelectTrees
@@ -17,6 +17,8 @@ from .notes import DropNotes
 from .parameters import QuantizeCoefficients, QuantizeVectors, QuantizeWeights
 from .quantize import SCHEMES, quantize
 from .ranked import run_ranked
+from .scalers import SimplifyScalers
+from .second_order import RoundLayers, SmallestRounding
 from .share import ShareThresholds
 from .sparsify import PruneWeights
 from .storage import SparseStorage
@@ -32,6 +34,7 @@ __all__ = [
     "DropNotes",
     "FineTune",
     "FineTuneReport",
+    "FirstOf",
     "FoldScalers",
     "GradualPrune",
     "KeepUnits",
@@ -50,11 +53,14 @@ __all__ = [
     "RefineLeaves",
     "RefitDual",
     "RemoveDeadUnits",
+    "RoundLayers",
     "Score",
     "SelectTrees",
     "ShareThresholds",
+    "SimplifyScalers",
     "SkipPass",
     "SmallestForest",
+    "SmallestRounding",
     "SparseStorage",
     "Strongest",
     "quantize",

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..runtime.network import ACTIVATE
 
-__all__ = ["LOSSES", "TRAINABLE", "FlatNetwork", "loss_of"]
+__all__ = ["DERIVE", "LOSSES", "TRAINABLE", "FlatNetwork", "loss_of"]
 
 _TINY = 1e-7
 
@@ -57,7 +57,7 @@ class FlatNetwork:
             np.sum(delta, axis=0, out=self.bias_gradients[place])
             if place:
                 delta = delta @ self.weights[place].T
-                _DERIVE[self.activations[place - 1]](delta, outputs[place])
+                DERIVE[self.activations[place - 1]](delta, outputs[place])
 
 
 def _views(
@@ -91,7 +91,7 @@ def _times(delta: np.ndarray, factor: np.ndarray) -> None:
     delta *= factor
 
 
-_DERIVE: dict[str, Callable[[np.ndarray, np.ndarray], None]] = {
+DERIVE: dict[str, Callable[[np.ndarray, np.ndarray], None]] = {
     "exp": _times,
     "identity": lambda delta, out: None,
     "logistic": lambda delta, out: _times(delta, out * (1 - out)),
@@ -100,7 +100,7 @@ _DERIVE: dict[str, Callable[[np.ndarray, np.ndarray], None]] = {
 }
 """Turn the gradient at a hidden layer's output into that at its sums, in place."""
 
-TRAINABLE = frozenset(_DERIVE)
+TRAINABLE = frozenset(DERIVE)
 """Activations that hidden layers may have: those that act on each unit by itself."""
 
 

@@ -6,10 +6,10 @@ import dataclasses
 from typing import ClassVar
 
 from ..ir import Model
-from ._base import Pass, SkipPass
+from ._base import Pass, SkipPass, describe
 from ._context import Context
 
-__all__ = ["Strongest"]
+__all__ = ["FirstOf", "Strongest"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,3 +57,36 @@ class Strongest:
             ):
                 return smaller
         return model
+
+
+@dataclasses.dataclass(frozen=True)
+class FirstOf:
+    """The first of several short recipes that can do its work.
+
+    Parameters
+    ----------
+    alternatives : tuple of tuple of Pass
+        The next one is tried where a step of one raises `SkipPass`.
+    """
+
+    alternatives: tuple[tuple[Pass, ...], ...]
+    exact: ClassVar[bool] = False
+
+    @property
+    def summary(self) -> str:
+        """How the ledger shows it."""
+        return ", else ".join(" + ".join(map(describe, steps)) for steps in self.alternatives)
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Try the alternatives in turn."""
+        reasons = []
+        for steps in self.alternatives:
+            result = model
+            try:
+                for step in steps:
+                    result = step.apply(result, context)
+            except SkipPass as reason:
+                reasons.append(str(reason))
+                continue
+            return result
+        raise SkipPass("; ".join(reasons))

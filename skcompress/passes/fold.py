@@ -12,7 +12,7 @@ from ..runtime._registry import compile_node
 from ._base import SkipPass
 from ._context import Context
 
-__all__ = ["FoldScalers"]
+__all__ = ["FoldScalers", "affine_of"]
 
 _ROUNDING = np.finfo(np.float64).eps / 2
 _ALLOWED = 1e-12
@@ -76,7 +76,7 @@ def _is_plain(array: object) -> bool:
 def _fold(transform: Transform, predictor: Node) -> Node | None:
     """The predictor that does a transform's work too; None where that is not exact, or larger."""
     if isinstance(transform, Rescale) and transform.clip is None:
-        scale, shift = _affine(transform)
+        scale, shift = affine_of(transform)
         if not (np.isfinite(scale).all() and np.isfinite(shift).all()):
             return None
         if isinstance(predictor, KernelExpansion):
@@ -87,7 +87,7 @@ def _fold(transform: Transform, predictor: Node) -> Node | None:
     return None
 
 
-def _affine(rescale: Rescale) -> tuple[np.ndarray, np.ndarray]:
+def affine_of(rescale: Rescale) -> tuple[np.ndarray, np.ndarray]:
     """A scaler's factor and summand per column."""
     factor, summand = np.ones(rescale.n_features), np.zeros(rescale.n_features)
     with np.errstate(over="ignore", invalid="ignore"):
