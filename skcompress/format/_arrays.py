@@ -12,6 +12,7 @@ import numpy as np
 from ..exceptions import InvalidModelError, SkcFormatError
 from ._choose import Draft, choose, plain
 from ._codecs import CODECS, Later, Make, Part, Spec
+from ._container import OLDEST_WRITTEN
 from ._streams import compress, decompress, split_body
 
 __all__ = ["ArrayReader", "ArrayWriter", "read_only"]
@@ -60,6 +61,7 @@ class ArrayWriter:
         self, *, mapped: bool = False, scalers: Sequence[tuple[np.ndarray | None, ...]] = ()
     ) -> None:
         self.mapped = mapped
+        self.version = OLDEST_WRITTEN
         self._scalers = scalers
         self._streams: list[list[bytes]] = [[]]
         self._dense: set[int] = set()

@@ -9,15 +9,18 @@ from ..exceptions import SkcFormatError
 from ._header import MAX_HEADER, pack_header, unpack_header
 from ._trailer import CHECKSUM_ONLY, TRAILER_BYTES, body_end, seal
 
-__all__ = ["MAGIC", "VERSION", "body_start", "header_memory", "pack", "unpack"]
+__all__ = ["MAGIC", "OLDEST_WRITTEN", "VERSION", "body_start", "header_memory", "pack", "unpack"]
 
 MAGIC = b"\x89SKC\r\n\x1a\n"
 """Not text, and damaged by whatever translates line ends, as that of PNG."""
 
-VERSION = 2
-"""What is written. Version 1 is a subset, so that one reader serves both."""
+VERSION = 3
+"""The newest that is known. Each is a superset of the one before, so that one reader serves all."""
 
-_READABLE = (1, VERSION)
+OLDEST_WRITTEN = 2
+"""Files that need nothing newer say so, and are read by older releases."""
+
+_READABLE = (1, 2, VERSION)
 
 _HEAD = struct.Struct("<8sBII")
 """Magic, version, bytes of the header as stored, bytes of its JSON."""
@@ -26,7 +29,13 @@ _HEAD = struct.Struct("<8sBII")
 _MEMORY_PER_HEADER_BYTE = 40
 
 
-def pack(header: dict[str, Any], streams: list[bytes], alignment: int = 1) -> bytes:
+def pack(
+    header: dict[str, Any],
+    streams: list[bytes],
+    alignment: int = 1,
+    *,
+    version: int = OLDEST_WRITTEN,
+) -> bytes:
     """The bytes of a file, in which each stream begins at a multiple of `alignment`."""
     stored, length = pack_header(header)
     if length > MAX_HEADER:
@@ -34,7 +43,7 @@ def pack(header: dict[str, Any], streams: list[bytes], alignment: int = 1) -> by
             f"The description of the model takes {length} bytes; a file holds {MAX_HEADER}. "
             "Are there millions of feature names?"
         )
-    pieces = [_HEAD.pack(MAGIC, VERSION, len(stored), length), stored]
+    pieces = [_HEAD.pack(MAGIC, version, len(stored), length), stored]
     end = _HEAD.size + len(stored)
     for stream in streams:
         pieces += [bytes(-end % alignment), stream]

@@ -49,7 +49,7 @@ def encode_model(model: Model, *, mapped: bool = False) -> bytes:
     entries, streams = writer.finish()
     header = {"m": tree, "s": entries}
     if not mapped:
-        return pack_file(header, streams)
+        return pack_file(header, streams, version=writer.version)
     return pack_file({"a": ALIGNMENT, **header}, streams, ALIGNMENT)
 
 
@@ -143,7 +143,9 @@ def _write_node(node: Node, accepts: Accepts, writer: ArrayWriter, path: str) ->
     result: dict[str, Any] = {} if type(node) is accepts.node else {_TAG: type(node).tag}
     packed = None if writer.mapped else pack(node)
     if packed is not None:
-        name, arguments, held = packed
+        name, arguments = packed
+        writer.version = max(writer.version, PACKS[name].version)
+        held = PACKS[name].fields
         placed = [writer.stream(a) if isinstance(a, Part) else a for a in arguments]
         result[KEY] = [name, *placed]
         fields = {name: field for name, field in fields.items() if name not in held}

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+import numpy as np
+
 from ..exceptions import SkcFormatError
-from ..ir import Node, TreeEnsemble, shape_of
+from ..ir import Node, Sparse, TreeEnsemble, shape_of
+from ..ir.arrays import smallest_unsigned
 from ._choose import choose
 from ._codecs import Part, Reader
 
@@ -31,6 +34,9 @@ class Pack(Protocol):
     fields: tuple[str, ...]
     """What is encoded."""
 
+    version: int
+    """Of the file that it came with."""
+
     def write(self, node: Any) -> tuple[int | Part, ...] | None:
         """The arguments that describe these fields; None where other codecs do better."""
 
@@ -43,6 +49,7 @@ class _Forest:
 
     cls: type[Node] = TreeEnsemble
     fields: tuple[str, ...] = ("internal", "feature", "threshold", "missing_left", "leaf")
+    version = 1
 
     def write(self, node: TreeEnsemble) -> tuple[int | Part, ...] | None:
         from ._forest import encode_forest
@@ -74,18 +81,61 @@ class _Forest:
         return make
 
 
+class _Pattern:
+    """Where a sparse matrix has entries."""
+
+    cls: type[Node] = Sparse
+    fields: tuple[str, ...] = ("indices", "indptr", "n_columns")
+    version = 3
+
+    def write(self, node: Sparse) -> tuple[int | Part, ...] | None:
+        from ._pattern import MOST_CELLS, encode_pattern
+
+        n_rows, n_columns = node.shape
+        usual = node.indices.dtype == smallest_unsigned(max(n_columns - 1, 0))
+        usual &= node.indptr.dtype == np.int64
+        if not usual or not 0 < n_rows * n_columns <= MOST_CELLS:
+            return None
+        section = encode_pattern(node.indices, node.indptr, n_columns)
+        others = sum(choose(array).cost for array in (node.indices, node.indptr))
+        if others + _SAVED_PATTERN < len(section):
+            return None
+        return Part(section, dense=True), len(section), n_rows, n_columns, node.indices.size
+
+    def read(self, arguments: list[Any], reader: Reader) -> Make:
+        from ._pattern import MOST_CELLS, decode_pattern, memory_to_decode
+
+        if len(arguments) != 5 or not all(type(a) is int and 0 <= a < 2**31 for a in arguments):
+            raise SkcFormatError("A pattern must tell its stream, bytes, rows, columns, entries.")
+        stream, length, n_rows, n_columns, n_stored = arguments
+        if not 0 < n_rows * n_columns <= MOST_CELLS or n_stored > n_rows * n_columns:
+            raise SkcFormatError("A pattern has too many places, or none, or too many entries.")
+        data = reader.bytes(stream, length)
+        reader.charge(memory_to_decode(n_rows, n_columns, n_stored))
+        reader.prove(n_stored + n_rows, "i")
+
+        def make(others: Mapping[str, Any]) -> dict[str, Any]:
+            indices, indptr = decode_pattern(data(), n_rows, n_columns, n_stored)
+            return {"indices": indices, "indptr": indptr, "n_columns": n_columns}
+
+        return make
+
+
+_SAVED_PATTERN = 30
+"""Bytes that the descriptions of two arrays and a number take in the header, about."""
+
 _SMALL = 500
 """Nodes up to which it is worth comparing with other codecs."""
 
 _SAVED = 60
 """Bytes that the descriptions of five arrays take in the header, about."""
 
-PACKS: dict[str, Pack] = {"forest": _Forest()}
+PACKS: dict[str, Pack] = {"forest": _Forest(), "pattern": _Pattern()}
 
 
-def pack(node: Node) -> tuple[str, tuple[int | Part, ...], tuple[str, ...]] | None:
-    """Name, arguments and fields of the pack that suits a node, if one does."""
+def pack(node: Node) -> tuple[str, tuple[int | Part, ...]] | None:
+    """Name and arguments of the pack that suits a node, if one does."""
     for name, found in PACKS.items():
         if type(node) is found.cls and (arguments := found.write(node)) is not None:
-            return name, arguments, found.fields
+            return name, arguments
     return None

@@ -7,13 +7,14 @@ import struct
 from unittest import mock
 
 import numpy as np
-from craft import Array, model, numbers, trees, write
+from craft import Array, layer, model, network, numbers, trees, write
 
 from skcompress.format import _forest, _forest_walk
 from skcompress.format._forest import encode_forest
 from skcompress.format._packs import PACKS
+from skcompress.format._pattern import encode_pattern
 from skcompress.format._varint import read_varints, write_varints
-from skcompress.ir import TreeEnsemble
+from skcompress.ir import Sparse, TreeEnsemble
 
 HEAD = ("flags", "n_trees", "n_used", "n_lanes", *_forest._NAMED)
 
@@ -141,3 +142,49 @@ def deep(n_splits, error):
     ):
         data = encode_forest(path_of)
     return coded(data, path_of.n_nodes, n_features=2, values=numbers([1])), error
+
+
+def patterns():
+    """Patterns of sparse matrices that lie about their places."""
+    stays = np.random.default_rng(0).random((6, 5)) < 0.4
+    sound_matrix = Sparse.from_dense(stays.astype(float))
+    sound = encode_pattern(sound_matrix.indices, sound_matrix.indptr, 5)
+    count = int(stays.sum())
+    told = ["pattern", 0, len(sound), 6, 5, count]
+
+    def of(data=sound, pack=None, n_entries=count, **fields):
+        weights = {
+            "": "sparse",
+            "*": Array(told if pack is None else pack, data),
+            "data": numbers(*range(1, n_entries + 1)),
+            **fields,
+        }
+        found = layer(6, 5, weights=weights)
+        return write(
+            model(
+                network(found),
+                input={"n_features": 6},
+                head={"": "numbers", "n_outputs": 5, "ravel": False},
+            )
+        )
+
+    yield "sound", of(), None
+    yield "lacks-an-argument", of(pack=told[:-1]), "pattern must tell"
+    yield "rows-negative", of(pack=[*told[:3], -1, 5, count]), "pattern must tell"
+    yield "rows-none", of(pack=[*told[:3], 0, 5, count]), "too many places, or none"
+    yield "places-of-gigabytes", of(pack=[*told[:3], 2**30, 2**30, count]), "too many places"
+    yield "places-of-millions", of(pack=[*told[:3], 2**12, 2**12, count]), "memory|section|pattern"
+    yield "entries-fewer", of(pack=[*told[:5], count - 1]), "number of entries"
+    yield "entries-beyond-places", of(pack=[*told[:5], 31]), "too many entries"
+    yield "columns-fewer", of(pack=[*told[:4], 4, count]), "section|pattern|sound"
+    yield "data-of-another-length", of(n_entries=count + 1), "differ in length"
+    yield "columns-told-twice", of(n_columns=5), "unknown field"
+    yield "payload-cut-off", of(sound[:-4], [*told[:2], len(sound) - 4, *told[3:]]), "too"
+    yield "head-cut-off", of(sound[:3], [*told[:2], 3, *told[3:]]), "cut off"
+    for place, name in enumerate(("lanes", "row-classes", "column-classes")):
+        data = bytes([*sound[:place], 0, *sound[place + 1 :]])
+        yield f"without-{name}", of(data), "too short|impossible classes"
+    data = bytes([*sound[:3], 2, *sound[4:]])
+    yield "moves-of-another-kind", of(data), "impossible classes"
+    data = bytes([*sound[:5], 3, *sound[6:]])
+    yield "variant-of-places", of(data), "does not exist"

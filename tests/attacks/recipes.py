@@ -15,7 +15,7 @@ from of_containers import arrays, containers, streams
 from of_memory import bombs
 from of_packed import lies
 from of_predictors import encodings, predictors
-from of_sections import sections
+from of_sections import patterns, sections
 from of_trees import forests
 
 FILES = Path(__file__).parent / "files"
@@ -32,6 +32,7 @@ GROUPS = {
     "encoded": encodings,
     "forest": sections,
     "packed": lies,
+    "pattern": patterns,
     "predictor": predictors,
     "stream": streams,
     "trees": forests,

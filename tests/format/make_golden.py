@@ -1,4 +1,4 @@
-"""Write the golden files of version 2, each with what its model predicts.
+"""Write the golden files of versions 2 and 3, each with what its model predicts.
 
 Usage: python tests/format/make_golden.py
 
@@ -34,9 +34,19 @@ from sklearn.tree import DecisionTreeClassifier
 import skcompress as skc
 from skcompress import ir
 from skcompress.families import all_families, all_transforms, lift
-from skcompress.passes import DropNotes, QuantizeThresholds, QuantizeVectors, QuantizeWeights
+from skcompress.passes import (
+    DropNotes,
+    PruneWeights,
+    QuantizeThresholds,
+    QuantizeVectors,
+    QuantizeWeights,
+    SparseStorage,
+)
 
 FOLDER = Path(__file__).parent / "golden" / "v2"
+NEWER = {"pattern-of-weights": "v3"}
+"""Files that need a later version, and the folder beside FOLDER that holds them."""
+
 METHODS = ("predict", "predict_proba", "decision_function", "score_samples", "transform")
 
 RNG = np.random.default_rng(0)
@@ -190,6 +200,9 @@ def larger():
         ),
         rows,
     )
+    network = MLPRegressor(hidden_layer_sizes=(60,), max_iter=20, random_state=0)
+    pruned = PruneWeights(0.8).apply(lift(network.fit(rows, numbers)), None)
+    yield "pattern-of-weights", SparseStorage().apply(pruned, None), rows
     images = rng.binomial(1, 0.2, (300, 64)) * rng.integers(0, 17, (300, 64))
     neighbors = KNeighborsClassifier().fit(images, images[:, 0] > 8)
     yield "images", lift(neighbors), images * 1.0
@@ -223,11 +236,11 @@ def answers(model, rows):
 
 
 def main():
-    FOLDER.mkdir(parents=True, exist_ok=True)
     models = [(name, lift(estimator), rows) for name, estimator, rows in examples()]
     models += [*encoded(), *categories(), *larger()]
     for name, model, rows in models:
-        path = FOLDER / f"{name}.skc"
+        path = FOLDER.parent / NEWER.get(name, FOLDER.name) / f"{name}.skc"
+        path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             sys.stdout.write(f"{path.name} exists and stays as it is\n")
             continue

@@ -5,6 +5,7 @@ and trusts the file.
 """
 
 import importlib.util
+import itertools
 import json
 import lzma
 import operator
@@ -32,7 +33,7 @@ def read(data):
     """The model's JSON, and the bytes of its arrays: {path: (dtype, shape, bytes)}."""
     magic, version, stored, length = struct.unpack_from("<8sBII", data)
     assert magic == bytes.fromhex("89534B430D0A1A0A")
-    assert version in (1, 2)
+    assert version in (1, 2, 3)
     end = len(data) - {0: 5, 1: 77, 2: 45}[data[-1]]
     assert struct.unpack_from("<I", data, end) == (zlib.crc32(data[:end]),)
     inflate = zlib.decompressobj(-15, zdict=DICTIONARY.read_bytes())
@@ -71,7 +72,7 @@ class Arrays:
     def of(self, value, path):
         if isinstance(value, dict):
             if "*" in value:
-                yield from self.forest(value, path)
+                yield from getattr(self, f"pack_{value['*'][0]}")(value, path)
             for key, inner in value.items():
                 if key not in ("", "*"):
                     yield from self.of(inner, f"{path}.{key}")
@@ -81,9 +82,41 @@ class Arrays:
             for place, inner in enumerate(value):
                 yield from self.of(inner, f"{path}.{place}")
 
-    def forest(self, trees, path):
-        name, stream, length, n_nodes = trees["*"]
-        assert name == "forest"
+    def pack_pattern(self, sparse, path):
+        _, stream, length, n_rows, n_columns, n_stored = sparse["*"]
+        content = self.take(stream, length)
+        (n_lanes, *sizes, rows_move, columns_move, variant), place = varints(content, 6)
+        coder, axes = Coder(n_lanes, content[place:]), []
+        for count, size, moves in zip(
+            (n_rows, n_columns), sizes, (rows_move, columns_move), strict=True
+        ):
+            told = coder.symbols(Learned(size, 4), [(0, size)] * count)
+            axes.append([s % size for s in itertools.accumulate(told)] if moves else told)
+        learned = Learned(2 * max(sum(sizes) - 3, 1), (2, 4, 8)[variant])
+        live = [
+            (row, column)
+            for row in range(n_rows)
+            for column in range(n_columns)
+            if axes[0][row] and axes[1][column]
+        ]
+        classes = [axes[0][row] + axes[1][column] - 2 for row, column in live]
+        stays = []
+        for start in range(0, len(live), 2**16):
+            stretches = [(2 * c, 2 * c + 2) for c in classes[start : start + 2**16]]
+            stays += coder.symbols(learned, stretches)
+        coder.finish()
+        entries = [place for place, stay in zip(live, stays, strict=True) if stay]
+        indices = [column for _, column in entries]
+        assert len(indices) == n_stored
+        counts = [sum(row == r for row, _ in entries) for r in range(n_rows)]
+        narrow = forests.narrowest(n_columns - 1)
+        packed = struct.pack(f"<{n_stored}{CODES[narrow]}", *indices)
+        yield f"{path}.indices", (narrow, [n_stored], packed)
+        pointers = [0, *itertools.accumulate(counts)]
+        yield f"{path}.indptr", ("i8", [n_rows + 1], struct.pack(f"<{n_rows + 1}q", *pointers))
+
+    def pack_forest(self, trees, path):
+        _, stream, length, n_nodes = trees["*"]
         values = trees["values"]
         n_rows = (values["codes"] if isinstance(values, dict) else values)[1][0]
         content = self.take(stream, length)
