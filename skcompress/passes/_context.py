@@ -112,13 +112,13 @@ class Context:
         return self._measure(model, raw)[0]
 
     def acceptable(
-        self, model: Model, tolerance: float | None = None, *, cautious: bool = True
+        self, model: Model, tolerance: float | None = None, *, cautious: float = True
     ) -> bool:
         """Whether a model loses no more than `tolerance` on the held-out rows.
 
         The loss is an estimate from finitely many rows, and the strongest of many candidates is
-        the luckiest one too; so one standard error of the paired difference is added to it,
-        unless `cautious` is false.
+        the luckiest one too; so `cautious` standard errors of the paired difference are added to
+        it: one, unless said otherwise. With -1 a model is refused only if it is clearly worse.
         """
         return self._accept(lambda: self._measure(model), tolerance, cautious=cautious)
 
@@ -153,14 +153,14 @@ class Context:
         measure: Callable[[], tuple[float, np.ndarray]],
         tolerance: float | None,
         *,
-        cautious: bool = True,
+        cautious: float = True,
     ) -> bool:
         allowed = self.tolerance if tolerance is None else tolerance
         if self.held_out is None or allowed is None:
             return True
         base, base_parts = self._baseline
         score, parts = measure()
-        margin = _standard_error(base_parts - parts) if cautious else 0.0
+        margin = cautious * _standard_error(base_parts - parts) if cautious else 0.0
         return bool(base - score + margin <= allowed + 1e-12)
 
     def _measure(self, model: Model, raw: np.ndarray | None = None) -> tuple[float, np.ndarray]:

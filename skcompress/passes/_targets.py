@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ir import ClassScores, Model, MultiLabel, Numbers
+from ..ir import ClassScores, DenseNetwork, Model, MultiLabel, Numbers
 from ..runtime import CompactModel
 from ._base import SkipPass
 from ._context import Context
 from ._networks import network_of
+from .fold import FoldScalers
+from .scalers import SimplifyScalers
 
-__all__ = ["network_targets"]
+__all__ = ["network_targets", "teacher_for"]
 
 TARGETS = ("auto", "labels", "mix", "original")
 
@@ -47,6 +49,36 @@ def network_targets(model: Model, context: Context, kind: str) -> np.ndarray:
     original = _of_original(context)
     aim = 0.5 * (labels + original) if kind == "mix" else labels
     return np.where(known[:, None], aim, original)
+
+
+def teacher_for(model: Model, context: Context, kind: str) -> DenseNetwork | None:
+    """The original's network, if it is what gives the targets and sees what the model's sees.
+
+    Scalers may have been folded, or simplified, since; then so are the teacher's.
+    """
+    assert context.refit is not None
+    if kind not in ("auto", "original") or (kind == "auto" and context.refit.y is not None):
+        return None
+    for step in (None, SimplifyScalers(), FoldScalers()):
+        try:
+            found = context.original if step is None else step.apply(context.original, context)
+        except SkipPass:
+            continue
+        if isinstance(found.predictor, DenseNetwork) and _same_transforms(found, model):
+            return found.predictor
+    return None
+
+
+def _same_transforms(one: Model, other: Model) -> bool:
+    if len(one.chain.transforms) != len(other.chain.transforms):
+        return False
+    for a, b in zip(one.chain.transforms, other.chain.transforms, strict=True):
+        pairs = [*a.arrays()], [*b.arrays()]
+        if type(a) is not type(b) or [n for n, _ in pairs[0]] != [n for n, _ in pairs[1]]:
+            return False
+        if not all(np.array_equal(x, y) for (_, x), (_, y) in zip(*pairs, strict=True)):
+            return False
+    return True
 
 
 def _of_original(context: Context) -> np.ndarray:

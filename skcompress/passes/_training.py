@@ -9,6 +9,7 @@ import numpy as np
 
 from ..runtime._rows import CsrRows, Rows, blocks
 from ._dense import FlatNetwork, loss_of
+from ._trained_tables import TrainedTables
 
 __all__ = ["LEAST_ROWS", "FineTuneReport", "Prune", "Schedule", "train"]
 
@@ -16,7 +17,7 @@ LEAST_ROWS = 10
 """With fewer rows there is nothing to keep aside."""
 
 _VALIDATION_SHARE = 0.1
-_LEAST_VALIDATION = 10
+_LEAST_VALIDATION, _MOST_VALIDATION = 10, 3000
 _BLOCK = 2048
 _CLIP = 5.0
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
@@ -26,6 +27,7 @@ _VANISHING, _EXPLODING, _OFTEN = 1e-4, 1e3, 0.5
 
 Prune = Callable[[float, list[np.ndarray]], "list[np.ndarray] | None"]
 Progress = Callable[[int, int], None]
+Alter = Callable[[np.ndarray, np.ndarray], "tuple[np.ndarray, np.ndarray]"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +47,12 @@ class Schedule:
         stay as they are.
     settled_from : float
         Share of all steps from which on states count: before, the masks still change.
+    bits : int or None
+        Train tables of ``2 ** bits`` values that the weights stand for.
+    plain : frozenset of int
+        Of the weights and then the biases of all layers, those that have no table.
+    alter : callable or None
+        ``alter(rows, targets) -> rows, targets`` of a batch, before it is learned from.
     """
 
     epochs: int
@@ -52,6 +60,9 @@ class Schedule:
     batch_size: int
     prune: Prune | None = None
     settled_from: float = 0.0
+    bits: int | None = None
+    plain: frozenset[int] = frozenset()
+    alter: Alter | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,15 +172,22 @@ def train(
     share = np.ones(len(targets)) if sample_weight is None else np.asarray(sample_weight, float)
     share = (share / share.mean()).astype(np.float32)
     order = generator.permutation(len(targets))
-    count = max(int(_VALIDATION_SHARE * order.size), min(_LEAST_VALIDATION, order.size // 2))
+    count = min(int(_VALIDATION_SHARE * order.size), _MOST_VALIDATION)
+    count = max(count, min(_LEAST_VALIDATION, order.size // 2))
     judged, fitted = np.sort(order[:count]), order[count:]
 
     network = FlatNetwork(weights, biases, activations)
     mask = _flat_mask(masks, biases)
     network.flat *= mask
     adam = _Adam(network)
+    sizes = [part.size for part in (*weights, *biases)]
+    tables = None
+    if schedule.bits is not None:
+        tables = TrainedTables(network.flat, sizes, schedule.bits, set(schedule.plain))
+    latent = network.flat if tables is None else tables.snap(network.flat)
     best, best_epoch = network.flat.copy(), 0
     error, cost = _judge(network, rows, targets, share, judged)
+    network.flat[:] = latent
     errors = [error]
     least = cost if schedule.settled_from == 0 else np.inf
     losses: list[float] = []
@@ -187,12 +205,19 @@ def train(
                 if fresh:
                     mask = _flat_mask(fresh, biases)
                     network.flat *= mask
-                outputs, weight = network.forward(_take(rows, batch)), share[batch]
-                each = loss_of(activations[-1], outputs[-1], targets[batch])
+                seen, aim, weight = _take(rows, batch), targets[batch], share[batch]
+                if schedule.alter is not None:
+                    seen, aim = schedule.alter(seen, aim)
+                if tables is not None:
+                    latent = tables.snap(network.flat)
+                outputs = network.forward(seen)
+                each = loss_of(activations[-1], outputs[-1], aim)
                 total += float(each @ weight)
-                delta = outputs[-1] - targets[batch]
+                delta = outputs[-1] - aim
                 delta *= (weight / np.float32(batch.size))[:, None]
                 network.backward(outputs, delta)
+                if tables is not None:
+                    network.flat[:] = latent
                 network.gradient *= mask
                 norms.append([float(np.linalg.norm(g)) for g in network.weight_gradients])
                 if not adam.step(step, schedule.learning_rate * _cosine(step / n_steps)):
@@ -202,10 +227,14 @@ def train(
             if diverged:
                 break
             losses.append(total / fitted.size)
+            if tables is not None:
+                latent = tables.snap(network.flat)
             error, cost = _judge(network, rows, targets, share, judged)
             errors.append(error)
             if step / n_steps > schedule.settled_from and cost <= least:
                 least, best_epoch, best = cost, epoch + 1, network.flat.copy()
+            if tables is not None:
+                network.flat[:] = latent
             progress(epoch + 1, schedule.epochs)
     except KeyboardInterrupt:
         interrupted = True

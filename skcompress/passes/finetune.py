@@ -9,12 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..ir import DenseNetwork, Model
-from ..runtime._rows import CsrRows, Rows
+from ..runtime._rows import CsrRows, Rows, as_dense, blocks
 from ._base import SkipPass
 from ._context import Context
-from ._dense import LOSSES, TRAINABLE
+from ._dense import LOSSES, TRAINABLE, FlatNetwork
+from ._distill import TEMPERATURE, Blend
 from ._networks import network_of, plain, plain_layers, with_weights
-from ._targets import network_targets
+from ._targets import network_targets, teacher_for
 from ._training import LEAST_ROWS, FineTuneReport, Prune, Schedule, train
 from .sparsify import magnitude_masks
 
@@ -22,6 +23,7 @@ __all__ = ["FineTune", "FineTuneReport", "GradualPrune", "finetune"]
 
 Record = Callable[[FineTuneReport], None]
 
+_SCORES = ("softmax", "logistic")
 _PRUNING_SHARE = 0.6
 _PRUNINGS = 40
 _SMALLEST_BATCH, _LARGEST_BATCH, _AUTO_STEPS = 16, 256, 192
@@ -39,6 +41,8 @@ def finetune(
     sample_weight: np.ndarray | None = None,
     random_state: int = 0,
     progress: Callable[[int, int], None] | None = None,
+    bits: int | None = None,
+    teacher: DenseNetwork | None = None,
 ) -> tuple[DenseNetwork, FineTuneReport]:
     """Train a network on, in float32; weights that are zero stay zero.
 
@@ -76,6 +80,15 @@ def finetune(
         Seed.
     progress : callable, optional
         ``progress(epochs done, epochs)``.
+    bits : int, optional
+        Train tables of ``2 ** bits`` values, which the weights of each layer that are not zero
+        then take, and biases in even steps: the gradients see the table's values, and go straight
+        through to the weights behind them. An output layer whose targets differ in spread stays
+        as it is.
+    teacher : DenseNetwork, optional
+        What gave the targets. Sums of class scores are then compared after division by a
+        temperature of 3, and every other row of a batch is mixed with another one at random, and
+        the teacher asked for its answer: the rows themselves would soon be known by heart.
 
     Returns
     -------
@@ -136,6 +149,16 @@ def finetune(
 
     rows, size = _sized(X)
     center, spread = _standard(activations[-1], targets)
+    generator = np.random.default_rng(random_state)
+    alter = None
+    if teacher is not None:
+        if activations[-1] in _SCORES:
+            spread = spread * TEMPERATURE
+        imitated = _flat(teacher, size, center, spread)
+        alter = Blend(imitated, generator)
+        targets = _answers(imitated, rows)
+    else:
+        targets = (targets - center) / spread
     weights[0] = weights[0] * size
     weights[-1] = weights[-1] / spread
     biases[-1] = (biases[-1] - center) / spread
@@ -147,14 +170,23 @@ def finetune(
             biases,
             activations,
             rows,
-            ((targets - center) / spread).astype(np.float32),
+            targets.astype(np.float32),
             sample_weight,
             masks,
-            Schedule(epochs, learning_rate, int(batch_size), prune, settled_from),
-            np.random.default_rng(random_state),
+            Schedule(
+                epochs,
+                learning_rate,
+                int(batch_size),
+                prune,
+                settled_from,
+                bits,
+                _without_table(activations, spread),
+                alter,
+            ),
+            generator,
             progress or (lambda done, total: None),
         )
-    if report.best_epoch == 0:
+    if report.best_epoch == 0 and bits is None:
         return network, report
     weights[-1] = weights[-1] * spread
     biases[-1] = biases[-1] * spread + center
@@ -184,6 +216,34 @@ def _sized(rows: Rows) -> tuple[Rows, float]:
     size = float(np.linalg.norm(np.ravel(values)) / np.sqrt(n_entries)) or 1.0
     small = np.multiply(values, 1.0 / size, dtype=np.float32, casting="same_kind")
     return (rows.with_data(small) if isinstance(rows, CsrRows) else small), size
+
+
+def _flat(
+    network: DenseNetwork, size: float, center: np.ndarray, spread: np.ndarray
+) -> FlatNetwork:
+    """A network of inputs divided by a size, and of outputs brought to the targets' scale."""
+    pairs = [plain(layer) for layer in network.layers]
+    weights, biases = [w for w, _ in pairs], [b for _, b in pairs]
+    weights[0] = weights[0] * size
+    weights[-1], biases[-1] = weights[-1] / spread, (biases[-1] - center) / spread
+    return FlatNetwork(weights, biases, [layer.activation for layer in network.layers])
+
+
+def _answers(network: FlatNetwork, rows: Rows) -> np.ndarray:
+    """The outputs of a network on rows that may be sparse."""
+    parts = [
+        network.forward(as_dense(rows[b], np.float32))[-1] for b in blocks(rows.shape[0], 4096)
+    ]
+    return np.concatenate(parts)
+
+
+def _without_table(activations: list[str], spread: np.ndarray) -> frozenset[int]:
+    """Parts of the last layer that are scaled output by output afterwards."""
+    n_layers = len(activations)
+    if activations[-1] != "identity":
+        return frozenset()
+    alike = bool((spread == spread[0]).all())
+    return frozenset({2 * n_layers - 1} if alike else {n_layers - 1, 2 * n_layers - 1})
 
 
 def _standard(activation: str, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -304,6 +364,7 @@ def _apply(
         sample_weight=context.refit.sample_weight,
         random_state=context.random_state,
         progress=lambda done, total: context.report_progress("fine-tuning", done, total),
+        teacher=teacher_for(model, context, step.target),
     )
     if step.record is not None:
         step.record(report)
