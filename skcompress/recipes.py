@@ -27,13 +27,16 @@ from .passes import (
     RefineLeaves,
     RefitDual,
     RemoveDeadUnits,
+    RoundLayers,
     SelectTrees,
     ShareThresholds,
     SimplifyScalers,
     SmallestForest,
+    SmallestNetwork,
     SmallestRounding,
     SparseStorage,
     Strongest,
+    TrainTables,
 )
 
 __all__ = [
@@ -49,6 +52,9 @@ Recipe = tuple[Pass, ...]
 
 _SAFE_AGREEMENT = 0.985
 """Of held-out rows, so that others agree in 98 of 100 cases, too."""
+
+_TRAINED_BITS = 8
+"""Larger tables than that of so many bits are not worth training."""
 
 _ROUNDING_SHARE = 0.7
 """Of the tolerance: the roundest weights that the held-out rows accept are lucky ones, too."""
@@ -114,28 +120,37 @@ def mlp_recipe(
     rank: int | float | None,
     n_bits: int | None,
     scheme: str,
+    bit_price: float | None,
     finetune_epochs: int,
+    target: str,
     record: Callable[[FineTuneReport], None] | None = None,
 ) -> Recipe:
     """What `MLPReducer` does."""
     steps: list[Pass] = [RemoveDeadUnits()]
     if n_units is not None:
         steps.append(KeepUnits(n_units))
-    if sparsity > 0 and finetune_epochs > 0:
-        steps.append(GradualPrune(sparsity, finetune_epochs, record=record))
+    trained = finetune_epochs > 0
+    # Training on wants inputs of like size, and so does rounding with one step for a layer.
+    steps.append(SimplifyScalers() if trained or bit_price is not None else FoldScalers())
+    if sparsity > 0 and trained:
+        steps.append(GradualPrune(sparsity, finetune_epochs, target=target, record=record))
     elif sparsity > 0:
         steps.append(PruneWeights(sparsity))
-    elif finetune_epochs > 0:
-        steps.append(FineTune(finetune_epochs, record=record))
-    # Training on wants scaled inputs, so scalers are folded after it.
-    steps.append(FoldScalers())
+    elif trained:
+        steps.append(FineTune(finetune_epochs, target=target, record=record))
     if sparsity > 0:
         # Weights that became zero can leave units without input or output.
-        steps += [RemoveDeadUnits(), SparseStorage()]
+        steps.append(RemoveDeadUnits())
     if rank is not None:
-        steps.append(LowRankLayers(rank))
-    if n_bits is not None:
-        steps.append(QuantizeWeights(scheme, n_bits))
+        steps += [*((SparseStorage(),) if sparsity > 0 else ()), LowRankLayers(rank)]
+    if bit_price is not None:
+        steps += [RoundLayers(bit_price), SparseStorage()]
+    elif n_bits is not None and trained and scheme == "codebook" and n_bits <= _TRAINED_BITS:
+        tables = TrainTables(n_bits, max(finetune_epochs // 3, 1), target=target)
+        steps.append(tables if rank is None else QuantizeWeights(scheme, n_bits))
+    else:
+        steps += [SparseStorage()] if sparsity > 0 and rank is None else []
+        steps += [] if n_bits is None else [QuantizeWeights(scheme, n_bits)]
     return tuple(steps)
 
 
@@ -212,9 +227,13 @@ def _network_level(level: str) -> Recipe:
         )
     )
     # Without rows to refit on, sizes of weights must do.
-    rounded = FirstOf(
-        ((SmallestRounding(_ROUNDING_SHARE),), (sparse, RemoveDeadUnits(), SparseStorage(), bits))
-    )
+    alternatives: list[Recipe] = [
+        (SmallestRounding(_ROUNDING_SHARE),),
+        (sparse, RemoveDeadUnits(), SparseStorage(), bits),
+    ]
+    if level == "tiny":
+        alternatives.insert(0, (SmallestNetwork(),))
+    rounded = FirstOf(tuple(alternatives))
     return (RemoveDeadUnits(), SimplifyScalers(), rounded, SparseStorage())
 
 

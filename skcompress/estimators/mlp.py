@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ..families._sklearn_internals import Interval, StrOptions
 from ..ir import DenseNetwork, Model, Node
-from ..passes import SCHEMES, FineTuneReport
+from ..passes import SCHEMES, TARGETS, FineTuneReport
 from ..recipes import Recipe, mlp_recipe
 from ._base import LIMITS, BaseCompressor
 from ._ladder import MLP_LADDER
@@ -38,10 +38,19 @@ class MLPReducer(BaseCompressor):
         Bits a weight, from 2 to 16; None leaves them as they are.
     scheme : {"affine", "fixed-point", "codebook"}, default="affine"
         Even steps between the extremes of a unit's weights; integers times a power of two; or
-        the Lloyd-Max table of a layer, which is the best at few bits.
+        the Lloyd-Max table of a layer, which is the best at few bits. With `finetune_epochs`,
+        such tables of up to 8 bits are trained, for a third as many epochs again.
+    bit_price : float or None, default=None
+        Instead of `n_bits` and `scheme`: round weights to even steps, many of them to zero, so that
+        the error of what follows plus the price of all bits is least, and let the weights that are
+        rounded later make up for it. The price is the share of the outputs' variance that a bit
+        may cost, such as 1e-5.
     finetune_epochs : int, default=0
-        Passes over the rows that `fit` gets, to recover what pruning cost: with labels where
-        there are some, else towards the original's outputs.
+        Passes over the rows that `fit` gets, to recover what pruning cost.
+    target : {"auto", "labels", "original", "mix"}, default="auto"
+        What is trained for: labels; what the original answers, on the rows and in between, which
+        is better where it learned its labels by heart; the mean of the two; or labels where there
+        are some and otherwise the original.
     tolerance : float or None, default=None
         Score that may be lost on held-out rows. Where the settings lose more, the parts of them
         that save the fewest bytes for what they cost are undone until they do not. None: what is
@@ -125,7 +134,9 @@ class MLPReducer(BaseCompressor):
         ],
         "n_bits": [Interval(Integral, 2, 16, closed="both"), None],
         "scheme": [StrOptions(set(SCHEMES))],
+        "bit_price": [Interval(Real, 0, None, closed="neither"), None],
         "finetune_epochs": [Interval(Integral, 0, None, closed="left")],
+        "target": [StrOptions(set(TARGETS))],
     }
 
     def __init__(
@@ -137,7 +148,9 @@ class MLPReducer(BaseCompressor):
         rank: int | float | None = None,
         n_bits: int | None = 8,
         scheme: str = "affine",
+        bit_price: float | None = None,
         finetune_epochs: int = 0,
+        target: str = "auto",
         tolerance: float | None = None,
         max_bytes: int | None = None,
         scoring: Any = None,
@@ -152,7 +165,9 @@ class MLPReducer(BaseCompressor):
         self.rank = rank
         self.n_bits = n_bits
         self.scheme = scheme
+        self.bit_price = bit_price
         self.finetune_epochs = finetune_epochs
+        self.target = target
         self.tolerance = tolerance
         self.max_bytes = max_bytes
         self.scoring = scoring
@@ -170,7 +185,9 @@ class MLPReducer(BaseCompressor):
             rank=self.rank,
             n_bits=self.n_bits,
             scheme=self.scheme,
+            bit_price=self.bit_price,
             finetune_epochs=self.finetune_epochs,
+            target=self.target,
             record=self._record,
         )
 

@@ -2,6 +2,7 @@
 
 from ._base import Pass, SkipPass, run
 from ._context import Context, Data, Score
+from ._targets import TARGETS
 from .ccp import CostComplexity
 from .choose import FirstOf, Strongest
 from .cuts import CutDepth, MergeLeaves, ReducedError
@@ -20,13 +21,16 @@ from .ranked import run_ranked
 from .scalers import SimplifyScalers
 from .second_order import RoundLayers, SmallestRounding
 from .share import ShareThresholds
+from .smallest_network import SmallestNetwork
 from .sparsify import PruneWeights
 from .storage import SparseStorage
+from .train_tables import TrainTables
 from .units import KeepUnits, RemoveDeadUnits
 from .vectors import KeepVectors
 
 __all__ = [
     "SCHEMES",
+    "TARGETS",
     "Context",
     "CostComplexity",
     "CutDepth",
@@ -60,9 +64,11 @@ __all__ = [
     "SimplifyScalers",
     "SkipPass",
     "SmallestForest",
+    "SmallestNetwork",
     "SmallestRounding",
     "SparseStorage",
     "Strongest",
+    "TrainTables",
     "quantize",
     "run",
     "run_ranked",

@@ -12,7 +12,7 @@ from ._networks import network_of
 from .fold import FoldScalers
 from .scalers import SimplifyScalers
 
-__all__ = ["network_targets", "teacher_for"]
+__all__ = ["TARGETS", "network_targets", "teacher_for"]
 
 TARGETS = ("auto", "labels", "mix", "original")
 

@@ -29,17 +29,43 @@ _WORK = 1.5e12
 """Operations that training on takes at each strength, about: a minute of one core or less."""
 _FEWEST, _MOST = 12, 60
 _LEAST_LEFT = 40
+_RATE = 3e-3
+_CONTEST, _FEW = 0.03, 500
+
+
+@dataclasses.dataclass(frozen=True)
+class _Trainer:
+    """How to train on."""
+
+    target: str
+    epochs: int
+    record: Callable[[FineTuneReport], None] | None
+
+    def pruned(self, model: Model, context: Context, left: float) -> Model:
+        """A network of so many weights, trained on."""
+        weights, _ = plain_layers(network_of(model))
+        sparsity = 1.0 - left / sum(matrix.size for matrix in weights)
+        if sparsity <= 0:
+            return model
+        step = GradualPrune(sparsity, self.epochs, _RATE, "auto", self.target, self.record)
+        return RemoveDeadUnits().apply(step.apply(model, context), context)
+
+    def tables(self, bits: int) -> TrainTables:
+        """What makes tables of the weights."""
+        return TrainTables(bits, self.epochs // 2, _RATE / 4, self.target, self.record)
 
 
 @dataclasses.dataclass(frozen=True)
 class SmallestNetwork:
     """Prune ever more weights while training on, and quantize the smallest that is accepted.
 
-    The network learns to answer as the original does, on the refit rows and in between
-    (`finetune` with a teacher), at shares of weights that fall by a third each time, from where
-    it was before. When the held-out rows accept no less, the weights are quantized: to tables of
-    8 or 16 values each layer that are trained, or rounded as `RoundLayers` does; the smallest file
-    that is accepted wins.
+    How to train is tried first, at a share of weights that is hard to bear: towards labels, if
+    there are some, or towards what the original answers, on the refit rows and in between
+    (`finetune` with a teacher). What is best by the held-out rows is used from then on,
+    at shares of weights that fall by a third each time, from where it was before. When the
+    held-out rows accept no less, the weights are quantized to tables of 8 to 32 values each layer,
+    which are trained (`TrainTables`). What `RoundLayers` makes of the original competes: the
+    smallest file that is accepted wins.
 
     Parameters
     ----------
@@ -67,23 +93,24 @@ class SmallestNetwork:
         size = sum(matrix.size for matrix in weights)
         epochs = int(np.clip(_WORK / (6.0 * size * len(context.refit)), _FEWEST, _MOST))
 
-        states = self._states(model, context, allowed, size, epochs)
+        trainer = self._best_trainer(model, context, size, epochs)
+        states = self._states(trainer, model, context, allowed, size)
         found, above = None, 0.0
         while found is None and states:
             state = states.pop()
-            found = self._quantized(state, context, allowed, epochs)
+            found = self._quantized(trainer, state, context, allowed)
             above = above if found is not None else _kept(state)
         for kept in _KEPT_MORE if found is None else ():
-            state = self._pruned(model, context, kept * size, epochs)
-            found = self._quantized(state, context, allowed, epochs)
+            state = trainer.pruned(model, context, kept * size)
+            found = self._quantized(trainer, state, context, allowed)
             if found is not None:
                 break
             above = _kept(state)
         if found is not None:
             # Between what was accepted and what was not, there may be one more.
             left = float(np.sqrt(_kept(state) * max(above, _RATIO * _kept(state))))
-            between = self._pruned(state, context, left, epochs)
-            found = self._quantized(between, context, allowed, epochs) or found
+            between = trainer.pruned(state, context, left)
+            found = self._quantized(trainer, between, context, allowed) or found
         rounding = self._accepted(SmallestRounding(self.share), model, context, allowed)
         candidates = [m for m in (found, rounding) if m is not None]
         if not candidates:
@@ -91,7 +118,7 @@ class SmallestNetwork:
         return min(candidates, key=lambda m: len(dumps(CompactModel(m))))
 
     def _states(
-        self, model: Model, context: Context, allowed: float, size: int, epochs: int
+        self, trainer: _Trainer, model: Model, context: Context, allowed: float, size: int
     ) -> list[Model]:
         """Trained networks of ever fewer weights, until one is clearly worse."""
         states: list[Model] = []
@@ -99,29 +126,40 @@ class SmallestNetwork:
             if kept * size < _LEAST_LEFT:
                 break
             start = states[-1] if states else model
-            trained = self._pruned(start, context, kept * size, epochs)
+            trained = trainer.pruned(start, context, kept * size)
             if not context.acceptable(trained, allowed, cautious=-1.0):
                 break
             states.append(trained)
         return states
 
     def _quantized(
-        self, model: Model, context: Context, allowed: float, epochs: int
+        self, trainer: _Trainer, model: Model, context: Context, allowed: float
     ) -> Model | None:
         for bits in _BITS:
-            step = TrainTables(bits, epochs // 2, target="original", record=self.record)
-            found = self._accepted(step, model, context, allowed)
+            found = self._accepted(trainer.tables(bits), model, context, allowed)
             if found is not None:
                 return found
         return None
 
-    def _pruned(self, model: Model, context: Context, left: float, epochs: int) -> Model:
-        weights, _ = plain_layers(network_of(model))
-        sparsity = 1.0 - left / sum(matrix.size for matrix in weights)
-        if sparsity <= 0:
-            return model
-        prune = GradualPrune(sparsity, epochs, 2e-3, target="original", record=self.record)
-        return RemoveDeadUnits().apply(prune.apply(model, context), context)
+    def _best_trainer(self, model: Model, context: Context, size: int, epochs: int) -> _Trainer:
+        """The way to train that the held-out rows find best for few weights."""
+        assert context.refit is not None
+        targets = ("original",) if context.refit.y is None else ("original", "labels")
+        best: tuple[float, _Trainer] | None = None
+        for target in targets:
+            trainer = _Trainer(target, epochs, self.record)
+            left = max(_CONTEST * size, min(size / 4, _FEW))
+            try:
+                score = context.score_of(trainer.pruned(model, context, left))
+            except SkipPass:
+                if target == "original":
+                    raise
+                continue
+            assert score is not None
+            if best is None or score > best[0]:
+                best = score, trainer
+        assert best is not None
+        return best[1]
 
     def _accepted(self, step: Pass, model: Model, context: Context, allowed: float) -> Model | None:
         try:
