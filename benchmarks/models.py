@@ -115,6 +115,13 @@ SPECS = {
             MLPRegressor(hidden_layer_sizes=(64, 32), early_stopping=True, random_state=0),
         ),
     ),
+    "letter-mlp": Spec(
+        "letter",
+        lambda: make_pipeline(
+            StandardScaler(),
+            MLPClassifier(hidden_layer_sizes=(128, 64), max_iter=60, random_state=0),
+        ),
+    ),
     "sms-logreg": Spec(
         "sms_spam",
         lambda: make_pipeline(TfidfVectorizer(sublinear_tf=True), LogisticRegression(C=10)),

@@ -71,6 +71,7 @@ class FirstOf:
 
     alternatives: tuple[tuple[Pass, ...], ...]
     exact: ClassVar[bool] = False
+    cautious: ClassVar[bool] = False  # the alternatives are, where they should
 
     @property
     def summary(self) -> str:
