@@ -34,7 +34,7 @@ from skcompress.passes import (
 )
 
 NAMES = ("mnist-mlp", "california-mlp", "letter-mlp")
-RUNS = (("balanced", None), ("tiny", 0.005), ("tiny", 0.001))
+RUNS = (("balanced", None), ("tiny", 0.005), ("tiny", 0.003), ("tiny", 0.002))
 KEPT = (0.13, 0.08, 0.05, 0.035, 0.025, 0.018, 0.013, 0.009, 0.006)
 EPOCHS = 24
 
