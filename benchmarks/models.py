@@ -101,6 +101,7 @@ SPECS = {
     "california-svr": Spec(
         "california_housing", lambda: make_pipeline(StandardScaler(), SVR(C=10)), 8_000
     ),
+    "satimage-svc": Spec("satimage", lambda: make_pipeline(StandardScaler(), SVC(C=10))),
     "mnist-mlp": Spec(
         "mnist",
         lambda: make_pipeline(

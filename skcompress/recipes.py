@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .ir import DenseNetwork, KernelExpansion, LinearMap, Model, Node, Prototypes, TreeEnsemble
+from .ir import (
+    DenseNetwork,
+    KernelExpansion,
+    LinearMap,
+    Model,
+    Node,
+    Prototypes,
+    Sparse,
+    TreeEnsemble,
+)
 from .passes import (
     CostComplexity,
     FineTune,
@@ -24,7 +33,9 @@ from .passes import (
     QuantizeThresholds,
     QuantizeVectors,
     QuantizeWeights,
+    ReduceVectors,
     RefineLeaves,
+    RefitDecisions,
     RefitDual,
     RemoveDeadUnits,
     RoundLayers,
@@ -76,12 +87,18 @@ def svm_recipe(
     if isinstance(predictor, LinearMap):
         return (FoldScalers(), *((QuantizeWeights(scheme, n_bits),) if n_bits else ()))
     moved: list[Pass] = []
-    if n_vectors is not None:
-        moved.append(KeepVectors(n_vectors))
-    if n_bits is not None:
-        moved.append(QuantizeVectors(scheme, n_bits))
-    if moved and refit:
-        moved.append(RefitDual())
+    sparse = isinstance(predictor, KernelExpansion) and isinstance(predictor.vectors, Sparse)
+    if n_vectors is not None and refit and not sparse:
+        moved.append(ReduceVectors(n_vectors))
+        if n_bits is not None:
+            moved += [QuantizeVectors(scheme, n_bits), RefitDecisions()]
+    else:
+        if n_vectors is not None:
+            moved.append(KeepVectors(n_vectors))
+        if n_bits is not None:
+            moved.append(QuantizeVectors(scheme, n_bits))
+        if moved and refit:
+            moved.append(RefitDual())
     if coef_bits is not None:
         moved.append(QuantizeCoefficients(coef_bits))
     return tuple(moved)

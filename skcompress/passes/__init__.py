@@ -18,6 +18,7 @@ from .notes import DropNotes
 from .parameters import QuantizeCoefficients, QuantizeVectors, QuantizeWeights
 from .quantize import SCHEMES, quantize
 from .ranked import run_ranked
+from .reduced_set import ReduceVectors, ReductionPoint, RefitDecisions
 from .scalers import SimplifyScalers
 from .second_order import RoundLayers, SmallestRounding
 from .share import ShareThresholds
@@ -53,8 +54,11 @@ __all__ = [
     "QuantizeThresholds",
     "QuantizeVectors",
     "QuantizeWeights",
+    "ReduceVectors",
     "ReducedError",
+    "ReductionPoint",
     "RefineLeaves",
+    "RefitDecisions",
     "RefitDual",
     "RemoveDeadUnits",
     "RoundLayers",

@@ -7,7 +7,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..ir import DenseNetwork, Encoded, KernelExpansion, Layer, LinearMap, Model
+from ..ir import (
+    Array,
+    Codebook,
+    DenseNetwork,
+    Encoded,
+    KernelExpansion,
+    Layer,
+    LinearMap,
+    LowRank,
+    Model,
+)
 from ._base import SkipPass
 from ._context import Context
 from .quantize import quantize
@@ -58,7 +68,12 @@ class QuantizeCoefficients:
         kernel = model.predictor
         if not isinstance(kernel, KernelExpansion):
             raise SkipPass("the model has no dual coefficients")
-        coef = quantize(kernel.coef, "affine", self.bits, axis=0)
+        given = kernel.coef
+        if isinstance(given, LowRank) and isinstance(given.left, Codebook):
+            # Differences of class scores are exact already.
+            coef: Array = given.replace(right=quantize(given.right, "affine", self.bits, axis=0))
+        else:
+            coef = quantize(given, "affine", self.bits, axis=0)
         return model.with_predictor(kernel.replace(coef=coef))
 
 

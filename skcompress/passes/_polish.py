@@ -1,0 +1,169 @@
+"""A few vectors that decide as many do: first coefficients, then both moved together."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+from scipy.optimize import minimize
+
+from ._decisions import Loss
+from ._expansion import MovingKernel
+
+__all__ = ["Reduced", "fit_coefficients", "polish"]
+
+_RIDGE = 1e-3
+_SHRINK = 1e-4
+_REACH = 3.0
+_MEMORY = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Reduced:
+    """Vectors, coefficients and constants of some scores.
+
+    Attributes
+    ----------
+    vectors : ndarray of shape (n_vectors, n_features)
+        Vectors.
+    coef : ndarray of shape (n_scores, n_vectors)
+        Coefficients.
+    intercept : ndarray of shape (n_scores,)
+        Added to the sums.
+    gamma : float
+        Of the kernel.
+    loss : float
+        On the rows of the fit.
+    """
+
+    vectors: np.ndarray
+    coef: np.ndarray
+    intercept: np.ndarray
+    gamma: float
+    loss: float = np.inf
+
+
+def least_squares(
+    values: np.ndarray, wanted: np.ndarray, ridge: float = _RIDGE
+) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients and constants of the least-squares fit to wanted scores."""
+    values = values.astype(np.float64)
+    middle, aim = values.mean(axis=0), wanted.mean(axis=0)
+    gram = values.T @ values / values.shape[0] - np.outer(middle, middle)
+    gram[np.diag_indices_from(gram)] += _lift(gram, ridge)
+    right = values.T @ (wanted - aim) / values.shape[0]
+    coef = np.asarray(cho_solve(cho_factor(gram, lower=True), right)).T
+    return coef, aim - coef @ middle
+
+
+def fit_coefficients(
+    kernel: MovingKernel, vectors: np.ndarray, gamma: float, loss: Loss, iterations: int
+) -> Reduced:
+    """The best coefficients of vectors that stay where they are; a convex problem.
+
+    Parameters
+    ----------
+    kernel : MovingKernel
+        With the rows.
+    vectors : ndarray of shape (n_vectors, n_features)
+        Vectors.
+    gamma : float
+        Of the kernel.
+    loss : Loss
+        On the same rows.
+    iterations : int
+        Most steps.
+    """
+    start = _started(kernel, vectors, gamma, loss)
+    return _minimize(kernel, start, loss, iterations, moving=False)
+
+
+def polish(kernel: MovingKernel, start: Reduced, loss: Loss, iterations: int) -> Reduced:
+    """Move vectors, coefficients and (of the rbf kernel) gamma together.
+
+    L-BFGS in coordinates in which the scores depend on all coefficients alike: the start's
+    kernel values, whitened. Otherwise neighbouring vectors make the problem so badly scaled
+    that hundreds of steps do not suffice.
+
+    Parameters
+    ----------
+    kernel : MovingKernel
+        With the rows.
+    start : Reduced
+        Where to start.
+    loss : Loss
+        On the same rows.
+    iterations : int
+        Most steps.
+    """
+    return _minimize(kernel, start, loss, iterations, moving=True)
+
+
+def _started(kernel: MovingKernel, vectors: np.ndarray, gamma: float, loss: Loss) -> Reduced:
+    values, _ = kernel(vectors - kernel.center, gamma)
+    coef, intercept = least_squares(values, loss.start)
+    scores = values @ coef.T.astype(np.float32) + intercept.astype(np.float32)
+    return Reduced(vectors, coef, intercept, gamma, loss(scores)[0])
+
+
+def _lift(gram: np.ndarray, ridge: float) -> float:
+    return max(ridge * float(np.trace(gram)) / gram.shape[0], float(np.finfo(np.float32).tiny))
+
+
+def _minimize(
+    kernel: MovingKernel, start: Reduced, loss: Loss, iterations: int, *, moving: bool
+) -> Reduced:
+    n_vectors, n_features = start.vectors.shape
+    n_scores = start.coef.shape[0]
+    spread = float(np.sqrt(kernel.rows.var(axis=0).mean())) or 1.0
+    reach = _REACH * spread
+    first, _ = kernel(start.vectors - kernel.center, start.gamma)
+    gram = (first.T @ first).astype(np.float64) / first.shape[0]
+    power = float(np.trace(gram)) / n_vectors or 1.0
+    gram[np.diag_indices_from(gram)] += _lift(gram, _RIDGE)
+    factor = cholesky(gram, lower=True)
+    white = solve_triangular(factor, np.eye(n_vectors), lower=True)
+    vectors = (start.vectors - kernel.center) / reach
+    own_gamma = moving and kernel.kernel.kernel == "rbf"
+    edges = np.cumsum([n_vectors * n_features * moving, n_scores * n_vectors, n_scores])
+
+    def unpack(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        moved, coef, constant, rest = np.split(flat, edges)
+        moved = moved.reshape(n_vectors, n_features) if moving else vectors
+        gamma = start.gamma * float(np.exp(rest[0])) if own_gamma else start.gamma
+        return moved * reach, coef.reshape(n_scores, n_vectors) @ white, constant, gamma
+
+    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        moved, coef, constant, gamma = unpack(flat)
+        values, pullback = kernel(moved, gamma) if moving else (first, None)
+        narrow = coef.astype(np.float32)
+        scores = values @ narrow.T
+        scores += constant.astype(np.float32)
+        total, slope = loss(scores)
+        shrink = _SHRINK * power / (n_vectors * n_scores * loss.unit**2)
+        total += 0.5 * shrink * float(np.vdot(coef, coef))
+        of_coef = (slope.T @ values + shrink * coef) @ white.T
+        parts = [of_coef.ravel(), slope.sum(axis=0)]
+        if pullback is not None:
+            of_vectors, of_gamma = pullback(slope @ narrow)
+            parts.insert(0, of_vectors.ravel() * reach)
+            if own_gamma:
+                parts.append(np.array([gamma * of_gamma]))
+        return total, np.concatenate(parts).astype(np.float64)
+
+    parts = [(start.coef @ factor).ravel(), start.intercept]
+    if moving:
+        parts.insert(0, vectors.ravel())
+    if own_gamma:
+        parts.append(np.zeros(1))
+    flat = np.concatenate(parts)
+    found = minimize(
+        objective,
+        flat,
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": iterations, "maxfun": 2 * iterations, "maxcor": _MEMORY},
+    )
+    moved, coef, constant, gamma = unpack(found.x)
+    return Reduced(moved + kernel.center, coef, constant, gamma, float(found.fun))
