@@ -18,7 +18,7 @@ from .notes import DropNotes
 from .parameters import QuantizeCoefficients, QuantizeVectors, QuantizeWeights
 from .quantize import SCHEMES, quantize
 from .ranked import run_ranked
-from .reduced_set import ReduceVectors, ReductionPoint, RefitDecisions
+from .reduced_set import ReduceVectors, ReductionPoint, RefitDecisions, RoundCoefficients
 from .scalers import SimplifyScalers
 from .second_order import RoundLayers, SmallestRounding
 from .share import ShareThresholds
@@ -61,6 +61,7 @@ __all__ = [
     "RefitDecisions",
     "RefitDual",
     "RemoveDeadUnits",
+    "RoundCoefficients",
     "RoundLayers",
     "Score",
     "SelectTrees",

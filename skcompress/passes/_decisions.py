@@ -46,7 +46,7 @@ class Values:
         if spread is None:
             spread = wanted.var(axis=0)
             spread = np.where(spread > 0, spread, 1.0)
-        self._spread = spread
+        self.spread = spread
         self.unit = float(np.sqrt(spread.mean()))
         self._wanted = wanted.astype(np.float32)
         self._scale = (1.0 / (spread * wanted.size)).astype(np.float32)
@@ -57,7 +57,7 @@ class Values:
         return 0.5 * float(np.vdot(gap, slope)), slope
 
     def of_rows(self, rows: np.ndarray) -> Values:
-        return Values(self.start[rows], self._spread)
+        return Values(self.start[rows], self.spread)
 
 
 class Margins:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
 from scipy.optimize import minimize
 
-from ._decisions import Loss
+from ._decisions import Loss, Values
 from ._expansion import MovingKernel
 
 __all__ = ["Reduced", "fit_coefficients", "polish"]
 
 _RIDGE = 1e-3
+_CLOSE_RIDGE = 1e-5
 _SHRINK = 1e-4
 _REACH = 3.0
 _MEMORY = 20
@@ -46,15 +48,16 @@ class Reduced:
 
 def least_squares(
     values: np.ndarray, wanted: np.ndarray, ridge: float = _RIDGE
-) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients and constants of the least-squares fit to wanted scores."""
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Coefficients and constants of the least-squares fit to wanted scores, and its ridge."""
     values = values.astype(np.float64)
     middle, aim = values.mean(axis=0), wanted.mean(axis=0)
     gram = values.T @ values / values.shape[0] - np.outer(middle, middle)
-    gram[np.diag_indices_from(gram)] += _lift(gram, ridge)
+    lift = _lift(gram, ridge)
+    gram[np.diag_indices_from(gram)] += lift
     right = values.T @ (wanted - aim) / values.shape[0]
     coef = np.asarray(cho_solve(cho_factor(gram, lower=True), right)).T
-    return coef, aim - coef @ middle
+    return coef, aim - coef @ middle, lift
 
 
 def fit_coefficients(
@@ -76,6 +79,8 @@ def fit_coefficients(
         Most steps.
     """
     start = _started(kernel, vectors, gamma, loss)
+    if isinstance(loss, Values):
+        return start
     return _minimize(kernel, start, loss, iterations, moving=False)
 
 
@@ -97,12 +102,64 @@ def polish(kernel: MovingKernel, start: Reduced, loss: Loss, iterations: int) ->
     iterations : int
         Most steps.
     """
+    if isinstance(loss, Values):
+        return _project(kernel, start, loss, iterations)
     return _minimize(kernel, start, loss, iterations, moving=True)
+
+
+def _project(kernel: MovingKernel, start: Reduced, loss: Values, iterations: int) -> Reduced:
+    """Of squared distances only the vectors are searched: coefficients follow in closed form."""
+    shape = start.vectors.shape
+    reach = _REACH * _spread(kernel)
+    own_gamma = kernel.kernel.kernel == "rbf"
+
+    def unpack(flat: np.ndarray) -> tuple[np.ndarray, float]:
+        gamma = start.gamma * float(np.exp(flat[-1])) if own_gamma else start.gamma
+        return flat[:-1].reshape(shape) * reach, gamma
+
+    def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        moved, gamma = unpack(flat)
+        values, pullback = kernel(moved, gamma)
+        coef, constant, shrink = least_squares(values, loss.start, _CLOSE_RIDGE)
+        narrow = coef.astype(np.float32)
+        scores = values @ narrow.T + constant.astype(np.float32)
+        total, slope = loss(scores)
+        per_score = np.square(coef).sum(axis=1) / loss.spread
+        total += 0.5 * shrink * float(per_score.mean())
+        of_vectors, of_gamma = pullback(slope @ narrow)
+        last = gamma * of_gamma if own_gamma else 0.0
+        return total, np.append(of_vectors.ravel() * reach, last).astype(np.float64)
+
+    flat = np.append((start.vectors - kernel.center).ravel() / reach, 0.0)
+    found = _lbfgs(objective, flat, iterations)
+    moved, gamma = unpack(found)
+    values, _ = kernel(moved, gamma)
+    coef, constant, _ = least_squares(values, loss.start, _CLOSE_RIDGE)
+    scores = values @ coef.T.astype(np.float32) + constant.astype(np.float32)
+    return Reduced(moved + kernel.center, coef, constant, gamma, loss(scores)[0])
+
+
+def _lbfgs(
+    objective: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray, iterations: int
+) -> np.ndarray:
+    found = minimize(
+        objective,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": iterations, "maxfun": 2 * iterations, "maxcor": _MEMORY},
+    )
+    return np.asarray(found.x)
+
+
+def _spread(kernel: MovingKernel) -> float:
+    return float(np.sqrt(kernel.rows.var(axis=0).mean())) or 1.0
 
 
 def _started(kernel: MovingKernel, vectors: np.ndarray, gamma: float, loss: Loss) -> Reduced:
     values, _ = kernel(vectors - kernel.center, gamma)
-    coef, intercept = least_squares(values, loss.start)
+    ridge = _CLOSE_RIDGE if isinstance(loss, Values) else _RIDGE
+    coef, intercept, _ = least_squares(values, loss.start, ridge)
     scores = values @ coef.T.astype(np.float32) + intercept.astype(np.float32)
     return Reduced(vectors, coef, intercept, gamma, loss(scores)[0])
 
@@ -116,8 +173,7 @@ def _minimize(
 ) -> Reduced:
     n_vectors, n_features = start.vectors.shape
     n_scores = start.coef.shape[0]
-    spread = float(np.sqrt(kernel.rows.var(axis=0).mean())) or 1.0
-    reach = _REACH * spread
+    reach = _REACH * _spread(kernel)
     first, _ = kernel(start.vectors - kernel.center, start.gamma)
     gram = (first.T @ first).astype(np.float64) / first.shape[0]
     power = float(np.trace(gram)) / n_vectors or 1.0
@@ -158,12 +214,6 @@ def _minimize(
     if own_gamma:
         parts.append(np.zeros(1))
     flat = np.concatenate(parts)
-    found = minimize(
-        objective,
-        flat,
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": iterations, "maxfun": 2 * iterations, "maxcor": _MEMORY},
-    )
-    moved, coef, constant, gamma = unpack(found.x)
-    return Reduced(moved + kernel.center, coef, constant, gamma, float(found.fun))
+    found = _lbfgs(objective, flat, iterations)
+    moved, coef, constant, gamma = unpack(found)
+    return Reduced(moved + kernel.center, coef, constant, gamma, objective(found)[0])

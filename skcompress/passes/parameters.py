@@ -17,12 +17,17 @@ from ..ir import (
     LinearMap,
     LowRank,
     Model,
+    Sparse,
+    decode,
 )
 from ._base import SkipPass
 from ._context import Context
 from .quantize import quantize
+from .rounding import allot_bits, column_weights
 
 __all__ = ["QuantizeCoefficients", "QuantizeVectors", "QuantizeWeights"]
+
+_MOST_BITS = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,11 +39,14 @@ class QuantizeVectors:
     scheme : {"affine", "fixed-point", "codebook"}
         How.
     bits : int
-        Bits a component.
+        Bits a component, on average over the columns if they are allotted.
+    allot : bool
+        Give columns bits by how much an error there changes the outputs.
     """
 
     scheme: str
     bits: int
+    allot: bool = False
     exact: ClassVar[bool] = False
 
     def apply(self, model: Model, context: Context) -> Model:
@@ -46,7 +54,11 @@ class QuantizeVectors:
         kernel = model.predictor
         if not isinstance(kernel, KernelExpansion):
             raise SkipPass("the model has no support vectors")
-        vectors = quantize(kernel.vectors, self.scheme, self.bits, axis=1)
+        bits: int | np.ndarray = self.bits
+        if self.allot and not isinstance(kernel.vectors, Sparse):
+            ranges = np.ptp(decode(kernel.vectors), axis=0)
+            bits = allot_bits(column_weights(kernel), ranges, self.bits, _MOST_BITS)
+        vectors = quantize(kernel.vectors, self.scheme, bits, axis=1)
         return model.with_predictor(kernel.replace(vectors=vectors))
 
 

@@ -22,7 +22,10 @@ __all__ = ["SCHEMES", "lloyd_max", "quantize"]
 _LLOYD_ITERATIONS = 30
 
 
-def quantize(values: Array, scheme: str, bits: int, axis: int | None) -> Array:
+Bits = int | np.ndarray
+
+
+def quantize(values: Array, scheme: str, bits: Bits, axis: int | None) -> Array:
     """Replace an array by codes of `bits` bits and what it takes to decode them.
 
     Parameters
@@ -32,8 +35,8 @@ def quantize(values: Array, scheme: str, bits: int, axis: int | None) -> Array:
         factors; codes are decoded first.
     scheme : {"affine", "fixed-point", "codebook"}
         Even steps between the extremes; integers times a power of two; the Lloyd-Max table.
-    bits : int
-        Bits a code, 2 to 16.
+    bits : int or ndarray of int, of shape (n_columns,)
+        Bits a code, 2 to 16; or of each column of a matrix, where 0 leaves one value.
     axis : {0, 1} or None
         One scale or table for each row (0) or column (1), or one for all.
 
@@ -51,10 +54,13 @@ def quantize(values: Array, scheme: str, bits: int, axis: int | None) -> Array:
     return SCHEMES[scheme](array, bits, axis) if array.size else values
 
 
-def _affine(array: np.ndarray, bits: int, axis: int | None) -> Affine:
+def _affine(array: np.ndarray, bits: Bits, axis: int | None) -> Affine:
     low, high = _extremes(array, axis)
     steps = 2**bits - 1
-    scale = (high - low) / steps
+    scale = (high - low) / np.maximum(steps, 1)
+    if isinstance(bits, np.ndarray):
+        middle = array.mean(axis=0, keepdims=True)
+        scale, low = np.where(bits > 0, scale, 0.0), np.where(bits > 0, low, middle)
     # float32 holds the grid unless the values are huge against their spread.
     narrow = bool((np.abs(low) * np.finfo(np.float32).eps <= scale / 4).all())
     narrow &= bool((np.abs([low, high]) < np.finfo(np.float32).max / 2).all())
@@ -63,45 +69,54 @@ def _affine(array: np.ndarray, bits: int, axis: int | None) -> Affine:
         scale, low = scale.astype(np.float32), low.astype(np.float32)
     step = np.where(scale == 0, 1.0, scale.astype(np.float64))
     codes = np.clip(np.rint((array - low.astype(np.float64)) / step), 0, steps)
-    return Affine(codes=codes.astype(_unsigned(bits)), scale=scale, zero=low, bits=bits)
+    codes = np.where(scale == 0, 0, codes)
+    most = _most(bits)
+    return Affine(codes=codes.astype(_unsigned(most)), scale=scale, zero=low, bits=most)
 
 
-def _fixed_point(array: np.ndarray, bits: int, axis: int | None) -> FixedPoint:
+def _fixed_point(array: np.ndarray, bits: Bits, axis: int | None) -> FixedPoint:
     low, high = _extremes(array, axis)
     largest = np.maximum(np.abs(low), np.abs(high))
-    limit = 2 ** (bits - 1) - 1
+    # A sign and a digit are the least that it takes.
+    limit = 2 ** (np.maximum(bits, 2) - 1) - 1
     with np.errstate(divide="ignore"):
         exponent = np.ceil(np.log2(largest / limit))
     exponent = np.clip(np.where(largest > 0, exponent, 0), -1000, 1000).astype(np.int16)
     codes = np.rint(np.ldexp(array, -exponent.astype(np.int32)))
     codes = np.clip(codes, -limit - 1, limit)
+    most = _most(bits)
     return FixedPoint(
-        codes=codes.astype(np.int8 if bits <= 8 else np.int16), exponent=exponent, bits=bits
+        codes=codes.astype(np.int8 if most <= 8 else np.int16), exponent=exponent, bits=most
     )
 
 
-def _codebook(array: np.ndarray, bits: int, axis: int | None) -> Codebook:
-    size = 2**bits
+def _codebook(array: np.ndarray, bits: Bits, axis: int | None) -> Codebook:
     # Columns of different size must not share a table; the IR has none per row, so rows do.
     if axis == 1 and array.ndim == 2:
-        tables = [lloyd_max(column, size) for column in array.T]
+        sizes = np.broadcast_to(2**bits, array.shape[1])
+        tables = [lloyd_max(column, int(n)) for column, n in zip(array.T, sizes, strict=True)]
         width = max(table.size for table in tables)
         table = np.stack([np.pad(t, (0, width - t.size), mode="edge") for t in tables])
         codes = np.stack(
             [_nearest(column, t) for column, t in zip(array.T, tables, strict=True)], axis=1
         )
     else:
-        table = lloyd_max(array.ravel(), size)
+        table = lloyd_max(array.ravel(), 2 ** _most(bits))
         codes = _nearest(array.ravel(), table).reshape(array.shape)
-    return Codebook(codes=codes.astype(_unsigned(bits)), table=_narrow(table), bits=bits)
+    most = _most(bits)
+    return Codebook(codes=codes.astype(_unsigned(most)), table=_narrow(table), bits=most)
 
 
-SCHEMES: dict[str, Callable[[np.ndarray, int, int | None], Encoded]] = {
+SCHEMES: dict[str, Callable[[np.ndarray, Bits, int | None], Encoded]] = {
     "affine": _affine,
     "fixed-point": _fixed_point,
     "codebook": _codebook,
 }
 """Scheme name -> function of (array, bits, axis)."""
+
+
+def _most(bits: Bits) -> int:
+    return max(int(np.max(bits)), 2) if isinstance(bits, np.ndarray) else bits
 
 
 def lloyd_max(values: np.ndarray, size: int) -> np.ndarray:

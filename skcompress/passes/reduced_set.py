@@ -17,8 +17,10 @@ from ._context import Context
 from ._decisions import Loss, decisions_of
 from ._expansion import MovingKernel
 from ._polish import Reduced, fit_coefficients, least_squares, polish
+from .parameters import QuantizeCoefficients
+from .rounding import round_with_feedback
 
-__all__ = ["ReduceVectors", "ReductionPoint", "RefitDecisions"]
+__all__ = ["ReduceVectors", "ReductionPoint", "RefitDecisions", "RoundCoefficients"]
 
 _MOST_ROWS = 20_000
 _MOST_DENSE = 50_000_000
@@ -169,6 +171,43 @@ class RefitDecisions:
 
 
 @dataclasses.dataclass(frozen=True)
+class RoundCoefficients:
+    """Coefficients of reduced vectors on even steps, errors made up for one by the other.
+
+    Parameters
+    ----------
+    bits : int
+        Bits a coefficient.
+    """
+
+    bits: int
+    exact: ClassVar[bool] = False
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Round the coefficients and move the constants along."""
+        kernel = model.predictor
+        if not isinstance(kernel, KernelExpansion) or isinstance(kernel.vectors, Sparse):
+            raise SkipPass("the model has no dense vectors")
+        if kernel.group_sizes is not None:
+            return QuantizeCoefficients(self.bits).apply(model, context)
+        original = context.original.predictor
+        assert isinstance(original, KernelExpansion)
+        moving = MovingKernel(kernel, _rows(model, original, context))
+        values, _ = moving(decode(kernel.vectors) - moving.center, kernel.gamma)
+        middle = values.mean(axis=0)
+        given = decode(kernel.coef.right if isinstance(kernel.coef, LowRank) else kernel.coef)
+        rounded = round_with_feedback(given, values - middle, self.bits)
+        coef: Array = rounded
+        if isinstance(kernel.coef, LowRank):
+            coef = kernel.coef.replace(right=rounded)
+        moved = (given - rounded.decode()) @ middle
+        if isinstance(kernel.coef, LowRank):
+            moved = decode(kernel.coef.left) @ moved
+        intercept = (kernel.intercept + moved).astype(np.float32)
+        return model.with_predictor(kernel.replace(coef=coef, intercept=intercept))
+
+
+@dataclasses.dataclass(frozen=True)
 class _Fit:
     """Rows, what the original says of them, and where vectors may start."""
 
@@ -208,7 +247,7 @@ class _Fit:
         moving = MovingKernel(self.kernel, self.rows)
         gamma = self._width(moving, starts)
         values, _ = moving(starts - moving.center, gamma)
-        coef, intercept = least_squares(values, self.loss.start)
+        coef, intercept, _ = least_squares(values, self.loss.start)
         work = self.rows.shape[0] * count * (self.rows.shape[1] + _COST)
         steps = int(np.clip(_WORK / work, *_STEPS))
         return polish(moving, Reduced(starts, coef, intercept, gamma), self.loss, steps)
@@ -222,7 +261,7 @@ class _Fit:
         errors = []
         for width in _WIDTHS:
             values, _ = moving(vectors - moving.center, gamma * width)
-            coef, intercept = least_squares(values[half], self.loss.start[half])
+            coef, intercept, _ = least_squares(values[half], self.loss.start[half])
             scores = values[~half] @ coef.T + intercept
             errors.append(float(np.square(scores - self.loss.start[~half]).mean()))
         return gamma * _WIDTHS[int(np.argmin(errors))]
