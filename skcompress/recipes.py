@@ -34,10 +34,12 @@ from .passes import (
     QuantizeVectors,
     QuantizeWeights,
     ReduceVectors,
+    ReductionPoint,
     RefineLeaves,
     RefitDecisions,
     RefitDual,
     RemoveDeadUnits,
+    RoundCoefficients,
     RoundLayers,
     SelectTrees,
     ShareThresholds,
@@ -77,31 +79,80 @@ LEVELS = {"lossless": 0.0, "safe": 0.001, "balanced": 0.005, "tiny": 0.02}
 def svm_recipe(
     predictor: Node,
     *,
-    n_bits: int | None,
-    coef_bits: int | None,
+    n_bits: int | str | None,
+    coef_bits: int | str | None,
     scheme: str,
-    n_vectors: int | float | None,
+    n_vectors: int | float | str | None,
     refit: bool,
+    record: Callable[[tuple[ReductionPoint, ...]], None] | None = None,
 ) -> Recipe:
     """What `SVMQuantizer` does to a kernel expansion or a linear map."""
     if isinstance(predictor, LinearMap):
-        return (FoldScalers(), *((QuantizeWeights(scheme, n_bits),) if n_bits else ()))
-    moved: list[Pass] = []
-    sparse = isinstance(predictor, KernelExpansion) and isinstance(predictor.vectors, Sparse)
-    if n_vectors is not None and refit and not sparse:
-        moved.append(ReduceVectors(n_vectors))
-        if n_bits is not None:
-            moved += [QuantizeVectors(scheme, n_bits), RefitDecisions()]
-    else:
-        if n_vectors is not None:
-            moved.append(KeepVectors(n_vectors))
-        if n_bits is not None:
-            moved.append(QuantizeVectors(scheme, n_bits))
-        if moved and refit:
-            moved.append(RefitDual())
-    if coef_bits is not None:
-        moved.append(QuantizeCoefficients(coef_bits))
-    return tuple(moved)
+        return _linear_quantizer(scheme, n_bits)
+    assert isinstance(predictor, KernelExpansion)
+    # Vectors placed freely would not stay sparse.
+    reduces = n_vectors is not None and refit and not isinstance(predictor.vectors, Sparse)
+    steps: list[Pass] = []
+    if n_vectors is not None and reduces:
+        steps.append(ReduceVectors(n_vectors, share=_REDUCING, record=record))
+    elif isinstance(n_vectors, str):
+        steps.append(_fewer_kept())
+    elif n_vectors is not None:
+        steps.append(KeepVectors(n_vectors))
+    refits: Recipe = (RefitDecisions() if reduces else RefitDual(),) if refit else ()
+    if isinstance(n_bits, str):
+        steps.append(_rounded_vectors(scheme, refits, _REDUCING_AND_ROUNDING))
+    elif n_bits is not None:
+        steps += [QuantizeVectors(scheme, n_bits, allot=reduces), *refits]
+    elif n_vectors is not None and not reduces:
+        steps += refits
+    if isinstance(coef_bits, str):
+        steps.append(_rounded_coefficients(reduces=reduces))
+    elif coef_bits is not None:
+        steps.append(RoundCoefficients(coef_bits) if reduces else QuantizeCoefficients(coef_bits))
+    return tuple(steps)
+
+
+_REDUCING = 0.6
+"""Part of the tolerance that fewer vectors may use up, and then their rounding with them."""
+_REDUCING_AND_ROUNDING = 0.85
+
+
+def _linear_quantizer(scheme: str, n_bits: int | str | None) -> Recipe:
+    if n_bits is None:
+        return (FoldScalers(),)
+    if isinstance(n_bits, str):
+        bits = (3, 4, 5, 6, 7, 8, 10, 12, 16)
+        return (FoldScalers(), Strongest(tuple((QuantizeWeights(scheme, b),) for b in bits)))
+    return (FoldScalers(), QuantizeWeights(scheme, n_bits))
+
+
+def _fewer_kept() -> Strongest:
+    return Strongest(
+        tuple((KeepVectors(share), RefitDual()) for share in (0.1, 0.2, 0.3, 0.45, 0.6, 0.8)),
+        share=0.7,
+        imitate=True,
+    )
+
+
+def _rounded_vectors(scheme: str, refits: Recipe, share: float) -> Strongest:
+    allot = any(isinstance(step, RefitDecisions) for step in refits)
+    return Strongest(
+        tuple(
+            (QuantizeVectors(scheme, bits, allot=allot), *refits)
+            for bits in (2, 3, 4, 5, 6, 8, 10, 12, 16)
+        ),
+        share=share,
+        imitate=True,
+    )
+
+
+def _rounded_coefficients(*, reduces: bool) -> Strongest:
+    if reduces:
+        few = (4, 5, 6, 7, 8, 10, 12, 16)
+        return Strongest(tuple((RoundCoefficients(b),) for b in few), imitate=True)
+    bits = (6, 8, 10, 12, 16)
+    return Strongest(tuple((QuantizeCoefficients(b),) for b in bits), imitate=True)
 
 
 def tree_recipe(
@@ -189,6 +240,8 @@ def level_recipe(model: Model, level: str) -> Recipe:
     predictor = model.predictor
     if predictor is None:
         return ()
+    if isinstance(predictor, KernelExpansion):
+        return _kernel_level(predictor, level)
     return _LEVEL_RECIPES[type(predictor)](level)
 
 
@@ -213,23 +266,23 @@ def _tree_level(level: str) -> Recipe:
     return rounded if safe else (SmallestForest(), *rounded)
 
 
-def _kernel_level(level: str) -> Recipe:
+def _kernel_level(predictor: Node, level: str) -> Recipe:
+    assert isinstance(predictor, KernelExpansion)
     if level == "lossless":
         return ()
-    vectors = Strongest(
-        tuple(
-            (QuantizeVectors("codebook" if bits <= 8 else "affine", bits), RefitDual())
-            for bits in (2, 3, 4, 5, 6, 8, 10, 12, 16)
-        )
+    fewer: Recipe
+    if isinstance(predictor.vectors, Sparse):
+        fewer = (_fewer_kept(),) if level == "tiny" else ()
+    else:
+        fewer = () if level == "safe" else (ReduceVectors("auto", share=_REDUCING),)
+    reduces = any(isinstance(step, ReduceVectors) for step in fewer)
+    refits = (RefitDecisions() if reduces else RefitDual(),)
+    share = _REDUCING_AND_ROUNDING if fewer else 1.0
+    return (
+        *fewer,
+        _rounded_vectors("auto", refits, share),
+        _rounded_coefficients(reduces=reduces),
     )
-    coefficients = Strongest(tuple((QuantizeCoefficients(bits),) for bits in (6, 8, 10, 12, 16)))
-    if level != "tiny":
-        return (vectors, coefficients)
-    fewer = Strongest(
-        tuple((KeepVectors(share), RefitDual()) for share in (0.1, 0.2, 0.3, 0.45, 0.6, 0.8)),
-        share=0.7,
-    )
-    return (fewer, vectors, coefficients)
 
 
 def _network_level(level: str) -> Recipe:
@@ -265,7 +318,6 @@ def _linear_level(level: str) -> Recipe:
 
 _LEVEL_RECIPES: dict[type[Node], Callable[[str], Recipe]] = {
     TreeEnsemble: _tree_level,
-    KernelExpansion: _kernel_level,
     DenseNetwork: _network_level,
     LinearMap: _linear_level,
     Prototypes: lambda level: (),

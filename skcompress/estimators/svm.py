@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from ..families._sklearn_internals import Interval, StrOptions
 from ..ir import KernelExpansion, LinearMap, Model, Node
-from ..passes import SCHEMES
-from ..recipes import Recipe, svm_recipe
+from ..passes import SCHEMES, ReductionPoint
+from ..recipes import LEVELS, Recipe, svm_recipe
 from ._base import LIMITS, BaseCompressor
 from ._ladder import SVM_LADDER
 
@@ -28,22 +28,26 @@ class SVMQuantizer(BaseCompressor):
     estimator : estimator
         SVC, NuSVC, SVR, NuSVR, OneClassSVM or a linear model, or a pipeline that ends in one;
         unfitted, or fitted inside ``FrozenEstimator``.
-    n_bits : int or None, default=8
+    n_bits : int, "auto" or None, default=8
         Bits a component of a support vector, or a weight of a linear model, from 2 to 16; None
-        leaves them as they are.
-    coef_bits : int or None, default=16
+        leaves them as they are. Reduced vectors take so many on average: columns get more or
+        fewer by how much an error there changes the decisions.
+    coef_bits : int, "auto" or None, default=16
         Bits a dual coefficient, from 2 to 16; None leaves them in float64.
     scheme : {"affine", "fixed-point", "codebook"}, default="affine"
         Even steps between the extremes of a column; integers times a power of two; or the
         Lloyd-Max table of a column, which is the best at few bits.
-    n_vectors : float, int or None, default=None
-        Share (float) or number (int) of support vectors to keep, the strongest of each class.
+    n_vectors : float, int, "auto" or None, default=None
+        Share (float) or number (int) of vectors. The support vectors are replaced by so many
+        that are placed freely, shared by all classes, and fitted to the decisions at the rows
+        of `fit`. Sparse vectors, or all with ``refit=False``, are not replaced: the strongest of
+        each class are kept.
     refit : bool, default=True
         Refit the dual coefficients after vectors were moved or dropped.
     tolerance : float or None, default=None
         Score that may be lost on held-out rows. Where the settings lose more, the parts of them
-        that save the fewest bytes for what they cost are undone until they do not. None: what is
-        asked is done, and nothing judged.
+        that save the fewest bytes for what they cost are undone until they do not. None: 0.005
+        where a setting is "auto"; else what is asked is done, and nothing judged.
     max_bytes : int or None, default=None
         Largest file. Where the settings give a larger one, ever stronger settings are tried.
     scoring : str, callable or None, default=None
@@ -64,6 +68,9 @@ class SVMQuantizer(BaseCompressor):
         The compact model: this is what is served, saved and pickled.
     size_report_ : SizeReport
         Bytes before and after, by part, and what was done.
+    reduction_path_ : tuple of ReductionPoint
+        Each number of vectors that was tried: `n_vectors`, the `error` at the rows that they were
+        fitted to, the `score` on held-out rows. Empty where none were replaced.
     classes_ : ndarray of shape (n_classes,)
         Class labels, for a classifier.
     n_features_in_ : int
@@ -108,12 +115,13 @@ class SVMQuantizer(BaseCompressor):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCompressor._parameter_constraints,
         **LIMITS,
-        "n_bits": [Interval(Integral, 2, 16, closed="both"), None],
-        "coef_bits": [Interval(Integral, 2, 16, closed="both"), None],
+        "n_bits": [Interval(Integral, 2, 16, closed="both"), StrOptions({"auto"}), None],
+        "coef_bits": [Interval(Integral, 2, 16, closed="both"), StrOptions({"auto"}), None],
         "scheme": [StrOptions(set(SCHEMES))],
         "n_vectors": [
             Interval(Real, 0, 1, closed="neither"),
             Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
             None,
         ],
         "refit": ["boolean"],
@@ -123,10 +131,10 @@ class SVMQuantizer(BaseCompressor):
         self,
         estimator: Any,
         *,
-        n_bits: int | None = 8,
-        coef_bits: int | None = 16,
+        n_bits: int | str | None = 8,
+        coef_bits: int | str | None = 16,
         scheme: str = "affine",
-        n_vectors: float | int | None = None,
+        n_vectors: float | int | str | None = None,
         refit: bool = True,
         tolerance: float | None = None,
         max_bytes: int | None = None,
@@ -152,6 +160,7 @@ class SVMQuantizer(BaseCompressor):
 
     def _recipe(self, model: Model) -> Recipe:
         assert model.predictor is not None
+        self.reduction_path_: tuple[ReductionPoint, ...] = ()
         return svm_recipe(
             model.predictor,
             n_bits=self.n_bits,
@@ -159,4 +168,13 @@ class SVMQuantizer(BaseCompressor):
             scheme=self.scheme,
             n_vectors=self.n_vectors,
             refit=self.refit,
+            record=self._keep_path,
         )
+
+    def _keep_path(self, path: tuple[ReductionPoint, ...]) -> None:
+        self.reduction_path_ = path
+
+    def _tolerance(self) -> float | None:
+        if self.tolerance is None and "auto" in (self.n_bits, self.coef_bits, self.n_vectors):
+            return LEVELS["balanced"]
+        return self.tolerance

@@ -10,9 +10,11 @@ from ..ir import Model
 from . import ada_boost as ada_boost
 from . import bagging as bagging
 from . import forests as forests
+from . import gaussian_process as gaussian_process
 from . import gradient_boosting as gradient_boosting
 from . import hist_gradient_boosting as hist_gradient_boosting
 from . import isolation as isolation
+from . import kernel_ridge as kernel_ridge
 from . import linear as linear
 from . import mlp as mlp
 from . import neighbors as neighbors

@@ -402,6 +402,11 @@ def svm_platt(svm: Any) -> tuple[np.ndarray, np.ndarray] | None:
     return (a, b) if a.size else None
 
 
+def process_scale(process: Any) -> tuple[np.ndarray, np.ndarray]:
+    """What a Gaussian process multiplies and adds to its mean, for each target."""
+    return np.atleast_1d(process._y_train_std), np.atleast_1d(process._y_train_mean)
+
+
 def set_svm(
     svm: Any,
     *,

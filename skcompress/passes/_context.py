@@ -134,6 +134,10 @@ class Context:
         error = np.square(predicted - original).mean()
         return 1.0 if error == 0 else float(1.0 - error / spread) if spread else 0.0
 
+    def imitates(self, model: Model, allowed: float) -> bool:
+        """Of numbers, whether no more than `allowed` of their variance is error; of labels, yes."""
+        return bool(model.head.labels) or self.agreement(model) >= 1.0 - allowed
+
     @functools.cached_property
     def _answers(self) -> np.ndarray:
         """What the original predicts for the held-out rows."""

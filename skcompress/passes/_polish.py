@@ -60,28 +60,24 @@ def least_squares(
     return coef, aim - coef @ middle, lift
 
 
-def fit_coefficients(
-    kernel: MovingKernel, vectors: np.ndarray, gamma: float, loss: Loss, iterations: int
-) -> Reduced:
+def fit_coefficients(kernel: MovingKernel, start: Reduced, loss: Loss, iterations: int) -> Reduced:
     """The best coefficients of vectors that stay where they are; a convex problem.
 
     Parameters
     ----------
     kernel : MovingKernel
         With the rows.
-    vectors : ndarray of shape (n_vectors, n_features)
-        Vectors.
-    gamma : float
-        Of the kernel.
+    start : Reduced
+        The vectors, and coefficients to start from.
     loss : Loss
         On the same rows.
     iterations : int
-        Most steps.
+        Most steps; squared distances take none.
     """
-    start = _started(kernel, vectors, gamma, loss)
-    if isinstance(loss, Values):
-        return start
-    return _minimize(kernel, start, loss, iterations, moving=False)
+    if not isinstance(loss, Values):
+        return _minimize(kernel, start, loss, iterations, moving=False)
+    values, _ = kernel(start.vectors - kernel.center, start.gamma)
+    return _closed(values, start.vectors, start.gamma, loss)
 
 
 def polish(kernel: MovingKernel, start: Reduced, loss: Loss, iterations: int) -> Reduced:
@@ -134,9 +130,7 @@ def _project(kernel: MovingKernel, start: Reduced, loss: Values, iterations: int
     found = _lbfgs(objective, flat, iterations)
     moved, gamma = unpack(found)
     values, _ = kernel(moved, gamma)
-    coef, constant, _ = least_squares(values, loss.start, _CLOSE_RIDGE)
-    scores = values @ coef.T.astype(np.float32) + constant.astype(np.float32)
-    return Reduced(moved + kernel.center, coef, constant, gamma, loss(scores)[0])
+    return _closed(values, moved + kernel.center, gamma, loss)
 
 
 def _lbfgs(
@@ -156,12 +150,10 @@ def _spread(kernel: MovingKernel) -> float:
     return float(np.sqrt(kernel.rows.var(axis=0).mean())) or 1.0
 
 
-def _started(kernel: MovingKernel, vectors: np.ndarray, gamma: float, loss: Loss) -> Reduced:
-    values, _ = kernel(vectors - kernel.center, gamma)
-    ridge = _CLOSE_RIDGE if isinstance(loss, Values) else _RIDGE
-    coef, intercept, _ = least_squares(values, loss.start, ridge)
-    scores = values @ coef.T.astype(np.float32) + intercept.astype(np.float32)
-    return Reduced(vectors, coef, intercept, gamma, loss(scores)[0])
+def _closed(values: np.ndarray, vectors: np.ndarray, gamma: float, loss: Values) -> Reduced:
+    coef, constant, _ = least_squares(values, loss.start, _CLOSE_RIDGE)
+    scores = values @ coef.T.astype(np.float32) + constant.astype(np.float32)
+    return Reduced(vectors, coef, constant, gamma, loss(scores)[0])
 
 
 def _lift(gram: np.ndarray, ridge: float) -> float:

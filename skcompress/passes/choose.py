@@ -28,12 +28,16 @@ class Strongest:
         lose and win alike.
     agreement : float
         Share of held-out rows that must be answered as the original does.
+    imitate : bool
+        Of numbers, the distance from the original's, too, must stay within the tolerance: the
+        score of one sample may profit from an error that costs the next one.
     """
 
     candidates: tuple[tuple[Pass, ...], ...]
     share: float = 1.0
     cautious: bool = True
     agreement: float = 0.0
+    imitate: bool = False
     exact: ClassVar[bool] = False
 
     @property
@@ -52,8 +56,10 @@ class Strongest:
                 smaller = step.apply(smaller, context)
             context.report_progress("settings tried", done + 1, len(self.candidates))
             allowed = self.share * context.tolerance
-            if context.acceptable(smaller, allowed, cautious=self.cautious) and (
-                not self.agreement or context.agreement(smaller) >= self.agreement
+            if (
+                context.acceptable(smaller, allowed, cautious=self.cautious)
+                and (not self.agreement or context.agreement(smaller) >= self.agreement)
+                and (not self.imitate or context.imitates(smaller, allowed))
             ):
                 return smaller
         return model

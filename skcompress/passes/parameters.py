@@ -28,6 +28,8 @@ from .rounding import allot_bits, column_weights
 __all__ = ["QuantizeCoefficients", "QuantizeVectors", "QuantizeWeights"]
 
 _MOST_BITS = 16
+_PER_ENTRY = 32
+"""Vectors that use an entry of a table of a column, on average, for the table to pay."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +38,8 @@ class QuantizeVectors:
 
     Parameters
     ----------
-    scheme : {"affine", "fixed-point", "codebook"}
-        How.
+    scheme : {"affine", "fixed-point", "codebook", "auto"}
+        How; "auto" takes tables where there are enough vectors to pay for them.
     bits : int
         Bits a component, on average over the columns if they are allotted.
     allot : bool
@@ -58,7 +60,11 @@ class QuantizeVectors:
         if self.allot and not isinstance(kernel.vectors, Sparse):
             ranges = np.ptp(decode(kernel.vectors), axis=0)
             bits = allot_bits(column_weights(kernel), ranges, self.bits, _MOST_BITS)
-        vectors = quantize(kernel.vectors, self.scheme, bits, axis=1)
+        scheme = self.scheme
+        if scheme == "auto":
+            pays = self.bits <= 8 and kernel.n_vectors >= _PER_ENTRY * 2**self.bits
+            scheme = "codebook" if pays else "affine"
+        vectors = quantize(kernel.vectors, scheme, bits, axis=1)
         return model.with_predictor(kernel.replace(vectors=vectors))
 
 

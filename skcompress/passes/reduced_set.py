@@ -17,6 +17,7 @@ from ._context import Context
 from ._decisions import Loss, decisions_of
 from ._expansion import MovingKernel
 from ._polish import Reduced, fit_coefficients, least_squares, polish
+from .dual import RefitDual
 from .parameters import QuantizeCoefficients
 from .rounding import round_with_feedback
 
@@ -27,8 +28,10 @@ _MOST_DENSE = 50_000_000
 _WORK = 1.2e11
 """Kernel values that polishing computes, times their cost in multiplications: some 10 s."""
 _COST = 100
-_STEPS = (20, 200)
-_REFIT_STEPS = 60
+_STEPS = (15, 120)
+_SEARCHING = 0.3
+"""Part of that work which each number of vectors gets while the fewest are searched."""
+_REFIT_STEPS = 25
 _WIDTHS = (1.0, 1.5, 2.25)
 _FIRST = 8
 _LARGEST = 0.5
@@ -118,12 +121,17 @@ class ReduceVectors:
         limit = int(_LARGEST * fit.kernel.n_vectors)
         path: list[ReductionPoint] = []
 
-        def attempt(count: int) -> Model | None:
-            reduced = fit.reduce(count)
+        def accepted(reduced: Reduced) -> Model | None:
             small = fit.build(reduced, model)
             path.append(fit.point(reduced, small, context))
             context.report_progress("numbers of vectors tried", len(path), len(path) + 1)
-            return small if context.acceptable(small, allowed) else None
+            good = context.acceptable(small, allowed) and context.imitates(small, allowed)
+            return small if good else None
+
+        def attempt(count: int) -> tuple[Reduced, Model] | None:
+            reduced = fit.reduce(count, _SEARCHING)
+            small = accepted(reduced)
+            return None if small is None else (reduced, small)
 
         count, best = min(max(_FIRST, fit.n_groups), limit), None
         while count >= 1 and best is None and count <= limit:
@@ -138,8 +146,13 @@ class ReduceVectors:
                 found = attempt(middle)
                 low, high = (low, middle) if found is not None else (middle, high)
                 best = best if found is None else found
+        if best is None:
+            small = model
+        else:
+            reduced, small = best
+            small = accepted(fit.polish(reduced, 1 - _SEARCHING)) or small
         self._tell(tuple(sorted(path, key=lambda point: point.n_vectors)))
-        return model if best is None else best
+        return small
 
     def _tell(self, path: tuple[ReductionPoint, ...]) -> None:
         if self.record is not None:
@@ -160,11 +173,13 @@ class RefitDecisions:
         kernel = model.predictor
         if not isinstance(kernel, KernelExpansion) or isinstance(kernel.vectors, Sparse):
             raise SkipPass("the model has no dense vectors")
+        if not _is_reduced(kernel, context):
+            return RefitDual().apply(model, context)
         fit = _Fit.prepare(model, kernel, context)
         moving = MovingKernel(kernel, fit.rows)
-        refitted = fit_coefficients(
-            moving, decode(kernel.vectors), kernel.gamma, fit.loss, _REFIT_STEPS
-        )
+        coef, intercept = _scores_of(kernel, fit.loss.start.shape[1])
+        start = Reduced(decode(kernel.vectors), coef, intercept, kernel.gamma)
+        refitted = fit_coefficients(moving, start, fit.loss, _REFIT_STEPS)
         small = fit.build(refitted, model)
         assert isinstance(small.predictor, KernelExpansion)
         return small.with_predictor(small.predictor.replace(vectors=kernel.vectors))
@@ -188,7 +203,7 @@ class RoundCoefficients:
         kernel = model.predictor
         if not isinstance(kernel, KernelExpansion) or isinstance(kernel.vectors, Sparse):
             raise SkipPass("the model has no dense vectors")
-        if kernel.group_sizes is not None:
+        if not _is_reduced(kernel, context):
             return QuantizeCoefficients(self.bits).apply(model, context)
         original = context.original.predictor
         assert isinstance(original, KernelExpansion)
@@ -240,7 +255,7 @@ class _Fit:
         """Groups of rows that should all have a vector."""
         return int(np.count_nonzero(np.bincount(self.groups)))
 
-    def reduce(self, count: int) -> Reduced:
+    def reduce(self, count: int, effort: float = 1.0) -> Reduced:
         """So many vectors, placed and polished."""
         counts = shares(np.bincount(self.groups), self.weights, count)
         starts = group_means(self.rows, self.groups, counts, self.context.generator())
@@ -248,9 +263,14 @@ class _Fit:
         gamma = self._width(moving, starts)
         values, _ = moving(starts - moving.center, gamma)
         coef, intercept, _ = least_squares(values, self.loss.start)
-        work = self.rows.shape[0] * count * (self.rows.shape[1] + _COST)
-        steps = int(np.clip(_WORK / work, *_STEPS))
-        return polish(moving, Reduced(starts, coef, intercept, gamma), self.loss, steps)
+        return self.polish(Reduced(starts, coef, intercept, gamma), effort)
+
+    def polish(self, reduced: Reduced, effort: float) -> Reduced:
+        """Polish with a part of the work that is meant for it."""
+        n_rows, n_features = self.rows.shape
+        work = n_rows * reduced.vectors.shape[0] * (n_features + _COST)
+        steps = int(np.clip(effort * _WORK / work, *_STEPS))
+        return polish(MovingKernel(self.kernel, self.rows), reduced, self.loss, steps)
 
     def _width(self, moving: MovingKernel, vectors: np.ndarray) -> float:
         """Few vectors see farther or less far than many: gamma by rows that were not fitted."""
@@ -288,6 +308,24 @@ class _Fit:
             error=float(np.sqrt(2 * reduced.loss)),
             score=context.score_of(small),
         )
+
+
+def _is_reduced(kernel: KernelExpansion, context: Context) -> bool:
+    """Whether the vectors are no longer the original's."""
+    original = context.original.predictor
+    assert isinstance(original, KernelExpansion)
+    return kernel.group_sizes is None and kernel.n_vectors < original.n_vectors
+
+
+def _scores_of(kernel: KernelExpansion, n_scores: int) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients and constants of the scores behind the outputs; undoes `_differences`."""
+    if not isinstance(kernel.coef, LowRank):
+        return decode(kernel.coef), kernel.intercept.astype(np.float64)
+    coef = np.append(decode(kernel.coef.right), np.zeros((1, kernel.n_vectors)), axis=0)
+    # The last class is the second of the pairs (0, last), (1, last), ...
+    _, second = np.triu_indices(n_scores, 1)
+    intercept = np.append(kernel.intercept[second == n_scores - 1], 0.0)
+    return coef, intercept.astype(np.float64)
 
 
 def _differences(coef: np.ndarray, intercept: np.ndarray) -> tuple[LowRank, np.ndarray]:

@@ -15,6 +15,7 @@ from sklearn.ensemble import (
     IsolationForest,
 )
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
+from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
@@ -380,3 +381,14 @@ def test_set_histogram(categorical):
         "validation_score_",
     }
     assert set(vars(fitted)) - set(vars(other)) <= rest
+
+
+@pytest.mark.parametrize("normalize_y", [False, True])
+def test_process_scale(normalize_y):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 2)), rng.normal(5.0, 3.0, size=20)
+    process = GaussianProcessRegressor(alpha=0.1, optimizer=None, normalize_y=normalize_y)
+    process.fit(X, y)
+    spread, mean = internals.process_scale(process)
+    expected = spread * (process.kernel_(X, process.X_train_) @ process.alpha_) + mean
+    np.testing.assert_allclose(process.predict(X), expected)
