@@ -113,9 +113,9 @@ def svm_recipe(
     return tuple(steps)
 
 
-_REDUCING = 0.6
+_REDUCING = 0.5
 """Part of the tolerance that fewer vectors may use up, and then their rounding with them."""
-_REDUCING_AND_ROUNDING = 0.85
+_REDUCING_AND_ROUNDING = 0.75
 
 
 def _linear_quantizer(scheme: str, n_bits: int | str | None) -> Recipe:
@@ -143,6 +143,7 @@ def _rounded_vectors(scheme: str, refits: Recipe, share: float) -> Strongest:
             for bits in (2, 3, 4, 5, 6, 8, 10, 12, 16)
         ),
         share=share,
+        cautious=not allot,
         imitate=True,
     )
 
@@ -150,7 +151,8 @@ def _rounded_vectors(scheme: str, refits: Recipe, share: float) -> Strongest:
 def _rounded_coefficients(*, reduces: bool) -> Strongest:
     if reduces:
         few = (4, 5, 6, 7, 8, 10, 12, 16)
-        return Strongest(tuple((RoundCoefficients(b),) for b in few), imitate=True)
+        rounded = tuple((RoundCoefficients(b),) for b in few)
+        return Strongest(rounded, cautious=False, imitate=True)
     bits = (6, 8, 10, 12, 16)
     return Strongest(tuple((QuantizeCoefficients(b),) for b in bits), imitate=True)
 

@@ -58,6 +58,7 @@ def run(passes: Sequence[Pass], model: Model, context: Context) -> tuple[Model, 
     for step in passes:
         start = time.perf_counter()
         outcome, note, after, score_after = "applied", "", model, score
+        context.remarks.clear()
         try:
             after = step.apply(model, context)
         except SkipPass as reason:
@@ -72,6 +73,8 @@ def run(passes: Sequence[Pass], model: Model, context: Context) -> tuple[Model, 
             ):
                 outcome, note = "reverted", f"would have scored {score_after:.4f}"
                 after, score_after = model, score
+        if outcome == "applied":
+            note = "; ".join(context.remarks)
         entries.append(
             LedgerEntry(
                 step=describe(step),

@@ -64,6 +64,8 @@ class Context:
         Seed of everything random.
     progress : callable or None
         ``progress(step, done, total)`` is called now and then during long work.
+    remarks : list of str
+        What passes had to say; whoever runs them collects it.
     """
 
     original: Model
@@ -73,6 +75,11 @@ class Context:
     score: Score | None = None
     random_state: int = 0
     progress: Callable[[str, int, int], None] | None = None
+    remarks: list[str] = dataclasses.field(default_factory=list, compare=False, repr=False)
+
+    def remark(self, text: str) -> None:
+        """Say something about the present step, which the ledger will note."""
+        self.remarks.append(text)
 
     def generator(self) -> np.random.Generator:
         """A fresh random generator; the same numbers for every pass that asks."""

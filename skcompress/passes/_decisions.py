@@ -168,7 +168,7 @@ _SURE = 3.0
 """Decision value from which Platt's probabilities hardly change."""
 
 
-def decisions_of(head: Head, raw: np.ndarray, n_features: int) -> Loss:
+def decisions_of(head: Head, raw: np.ndarray, *, by_class: bool) -> Loss:
     """The loss that keeps what a head makes of the original's raw outputs.
 
     Parameters
@@ -177,8 +177,8 @@ def decisions_of(head: Head, raw: np.ndarray, n_features: int) -> Loss:
         What the outputs are for.
     raw : ndarray of shape (n_rows, n_outputs)
         The original's.
-    n_features : int
-        Numbers of a vector: where pairs of classes are more, they share the scores of classes.
+    by_class : bool
+        Of several classes, have scores of classes rather than of pairs.
     """
     if isinstance(head, Numbers):
         return Values(raw)
@@ -188,4 +188,4 @@ def decisions_of(head: Head, raw: np.ndarray, n_features: int) -> Loss:
     n_classes = len(head.target)
     if n_classes == 2:
         return Margins(raw, margin)
-    return VoteMargins(raw, n_classes, margin, by_class=raw.shape[1] > max(n_features, n_classes))
+    return VoteMargins(raw, n_classes, margin, by_class=by_class)

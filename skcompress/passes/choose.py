@@ -52,6 +52,7 @@ class Strongest:
             raise SkipPass("no held-out rows to choose by")
         for done, candidate in enumerate(self.candidates):
             smaller = model
+            context.remarks.clear()
             for step in candidate:
                 smaller = step.apply(smaller, context)
             context.report_progress("settings tried", done + 1, len(self.candidates))
@@ -62,6 +63,7 @@ class Strongest:
                 and (not self.imitate or context.imitates(smaller, allowed))
             ):
                 return smaller
+        context.remarks.clear()
         return model
 
 

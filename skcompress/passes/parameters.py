@@ -22,6 +22,7 @@ from ..ir import (
 )
 from ._base import SkipPass
 from ._context import Context
+from .bounds import moved_vectors_bound
 from .quantize import quantize
 from .rounding import allot_bits, column_weights
 
@@ -65,7 +66,11 @@ class QuantizeVectors:
             pays = self.bits <= 8 and kernel.n_vectors >= _PER_ENTRY * 2**self.bits
             scheme = "codebook" if pays else "affine"
         vectors = quantize(kernel.vectors, scheme, bits, axis=1)
-        return model.with_predictor(kernel.replace(vectors=vectors))
+        moved = kernel.replace(vectors=vectors)
+        bound = None if isinstance(vectors, Sparse) else moved_vectors_bound(kernel, moved)
+        if bound is not None:
+            context.remark(f"vectors move outputs by at most {bound:.2g} before any refit")
+        return model.with_predictor(moved)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,6 +17,7 @@ from ._context import Context
 from ._decisions import Loss, decisions_of
 from ._expansion import MovingKernel
 from ._polish import Reduced, fit_coefficients, least_squares, polish
+from .bounds import moved_coefficients_bound
 from .dual import RefitDual
 from .parameters import QuantizeCoefficients
 from .rounding import round_with_feedback
@@ -35,6 +36,7 @@ _REFIT_STEPS = 25
 _WIDTHS = (1.0, 1.5, 2.25)
 _FIRST = 8
 _LARGEST = 0.5
+_PAIRS_FROM = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,12 +50,15 @@ class ReductionPoint:
     error : float
         Root mean square of the gap to the original's decisions at the refit rows, in units of
         the margin (of the standard deviation, for numbers); gaps beyond the margin do not count.
+    held_out_error : float or None
+        The same on the held-out rows, where there are any: what to expect on others.
     score : float or None
-        Score on the held-out rows, where there are any.
+        Score on the held-out rows.
     """
 
     n_vectors: int
     error: float
+    held_out_error: float | None
     score: float | None
 
 
@@ -87,11 +92,12 @@ class ReduceVectors:
     """
 
     n_vectors: float | int | str
-    share: float = 0.7
+    share: float = 0.5
     record: Callable[[tuple[ReductionPoint, ...]], None] | None = dataclasses.field(
         default=None, repr=False, compare=False
     )
     exact: ClassVar[bool] = False
+    cautious: ClassVar[bool] = False
 
     def apply(self, model: Model, context: Context) -> Model:
         """Reduce the vectors."""
@@ -100,7 +106,9 @@ class ReduceVectors:
             raise SkipPass("the model has no support vectors")
         if isinstance(kernel.vectors, Sparse):
             raise SkipPass("vectors placed freely would not stay sparse")
-        fit = _Fit.prepare(model, kernel, context)
+        # Coefficients of all pairs would outweigh the vectors.
+        by_class = kernel.n_outputs > max(kernel.n_features, _n_classes(model))
+        fit = _Fit.prepare(model, kernel, context, by_class=by_class)
         if self.n_vectors == "auto":
             return self._searched(fit, model, context)
         share = float(self.n_vectors)
@@ -110,11 +118,16 @@ class ReduceVectors:
             return model
         reduced = fit.reduce(max(count, 1))
         small = fit.build(reduced, model)
-        self._tell((fit.point(reduced, small, context),))
+        point = fit.point(reduced, small, context)
+        self._tell((point,), point, context)
         return small
 
     def _searched(self, fit: _Fit, model: Model, context: Context) -> Model:
-        """Doubling until the held-out rows accept, then once in the middle."""
+        """The fewest vectors that the held-out rows accept.
+
+        Without the caution that `Strongest` takes: few numbers are tried, and rows that are too
+        few to prove a small loss would never accept any.
+        """
         if not context.judges or context.tolerance is None:
             raise SkipPass("no held-out rows to choose the number of vectors by")
         allowed = self.share * context.tolerance
@@ -125,38 +138,66 @@ class ReduceVectors:
             small = fit.build(reduced, model)
             path.append(fit.point(reduced, small, context))
             context.report_progress("numbers of vectors tried", len(path), len(path) + 1)
-            good = context.acceptable(small, allowed) and context.imitates(small, allowed)
-            return small if good else None
+            good = context.acceptable(small, allowed, cautious=False)
+            return small if good and context.imitates(small, allowed) else None
 
         def attempt(count: int) -> tuple[Reduced, Model] | None:
             reduced = fit.reduce(count, _SEARCHING)
             small = accepted(reduced)
             return None if small is None else (reduced, small)
 
-        count, best = min(max(_FIRST, fit.n_groups), limit), None
-        while count >= 1 and best is None and count <= limit:
-            best = attempt(count)
-            count *= 2
-        if best is not None and len(path) > 1:
-            high, low = count // 2, count // 4
-            for _ in range(2):
-                middle = round((low * high) ** 0.5)
-                if not low < middle < high:
-                    break
-                found = attempt(middle)
-                low, high = (low, middle) if found is not None else (middle, high)
-                best = best if found is None else found
+        best = _fewest(attempt, min(max(_FIRST, fit.n_groups), limit), limit)
+        if best is None and fit.by_class:
+            # Pairs with coefficients of their own need fewer vectors for the same decisions.
+            fit = _Fit.prepare(model, fit.kernel, context, by_class=False)
+            best = _fewest(attempt, max(limit // _PAIRS_FROM, 1), limit // 2)
         if best is None:
             small = model
         else:
             reduced, small = best
             small = accepted(fit.polish(reduced, 1 - _SEARCHING)) or small
-        self._tell(tuple(sorted(path, key=lambda point: point.n_vectors)))
+        count = getattr(small.predictor, "n_vectors", 0)
+        taken = [point for point in path if point.n_vectors == count]
+        path.sort(key=lambda point: point.n_vectors)
+        self._tell(tuple(path), taken[-1] if taken else None, context)
         return small
 
-    def _tell(self, path: tuple[ReductionPoint, ...]) -> None:
+    def _tell(
+        self, path: tuple[ReductionPoint, ...], taken: ReductionPoint | None, context: Context
+    ) -> None:
         if self.record is not None:
             self.record(path)
+        if taken is None:
+            context.remark("no number of vectors was accepted")
+            return
+        held = "" if taken.held_out_error is None else f", {taken.held_out_error:.3f} on held-out"
+        context.remark(
+            f"{taken.n_vectors} vectors; error of decisions {taken.error:.3f} on refit rows{held}"
+        )
+
+
+Found = tuple[Reduced, Model]
+
+
+def _fewest(attempt: Callable[[int], Found | None], count: int, limit: int) -> Found | None:
+    """Doubling until an attempt succeeds, then twice in the middle."""
+    low, best = 0, None
+    while 1 <= count <= limit:
+        best = attempt(count)
+        if best is not None:
+            break
+        low, count = count, 2 * count
+    if best is None or not low:
+        return best
+    high = count
+    for _ in range(2):
+        middle = round((low * high) ** 0.5)
+        if not low < middle < high:
+            break
+        found = attempt(middle)
+        low, high = (middle, high) if found is None else (low, middle)
+        best = best if found is None else found
+    return best
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +216,8 @@ class RefitDecisions:
             raise SkipPass("the model has no dense vectors")
         if not _is_reduced(kernel, context):
             return RefitDual().apply(model, context)
-        fit = _Fit.prepare(model, kernel, context)
+        by_class = isinstance(kernel.coef, LowRank)
+        fit = _Fit.prepare(model, kernel, context, by_class=by_class)
         moving = MovingKernel(kernel, fit.rows)
         coef, intercept = _scores_of(kernel, fit.loss.start.shape[1])
         start = Reduced(decode(kernel.vectors), coef, intercept, kernel.gamma)
@@ -219,7 +261,11 @@ class RoundCoefficients:
         if isinstance(kernel.coef, LowRank):
             moved = decode(kernel.coef.left) @ moved
         intercept = (kernel.intercept + moved).astype(np.float32)
-        return model.with_predictor(kernel.replace(coef=coef, intercept=intercept))
+        rounded_kernel = kernel.replace(coef=coef, intercept=intercept)
+        bound = moved_coefficients_bound(kernel, rounded_kernel)
+        if bound is not None:
+            context.remark(f"coefficients move outputs by at most {bound:.2g}")
+        return model.with_predictor(rounded_kernel)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -232,23 +278,26 @@ class _Fit:
     groups: np.ndarray
     weights: np.ndarray
     context: Context
+    by_class: bool
 
     @classmethod
-    def prepare(cls, model: Model, kernel: KernelExpansion, context: Context) -> _Fit:
+    def prepare(
+        cls, model: Model, kernel: KernelExpansion, context: Context, *, by_class: bool
+    ) -> _Fit:
         original = context.original.predictor
         assert isinstance(original, KernelExpansion)
         if context.original.chain.transforms != model.chain.transforms:
             raise SkipPass("the input of the kernel changed")
         rows = _rows(model, original, context)
         raw = compile_node(original)(rows)
-        loss = decisions_of(model.head, raw, kernel.n_features)
+        loss = decisions_of(model.head, raw, by_class=by_class)
         groups = _groups(model, raw)
         sizes = np.bincount(groups)
         # A class with many support vectors has a long border.
         weights = sizes.astype(np.float64)
         if original.group_sizes is not None and original.group_sizes.size == sizes.size:
             weights = original.group_sizes * (sizes > 0).astype(np.float64)
-        return cls(original, rows, loss, groups, weights, context)
+        return cls(original, rows, loss, groups, weights, context, by_class)
 
     @property
     def n_groups(self) -> int:
@@ -301,13 +350,29 @@ class _Fit:
         )
         return model.with_predictor(predictor)
 
+    def _held_out_error(self, reduced: Reduced, small: Model) -> float | None:
+        if self.context.held_out is None:
+            return None
+        rows = np.asarray(as_dense(self.context.inputs(small, self.context.held_out), np.float64))
+        raw = compile_node(self.kernel)(rows)
+        loss = decisions_of(small.head, raw, by_class=self.by_class)
+        moving = MovingKernel(self.kernel, rows)
+        values, _ = moving(reduced.vectors - moving.center, reduced.gamma)
+        scores = values @ reduced.coef.T + reduced.intercept
+        return float(np.sqrt(2 * loss(scores.astype(np.float32))[0]))
+
     def point(self, reduced: Reduced, small: Model, context: Context) -> ReductionPoint:
         """What is recorded of an attempt."""
         return ReductionPoint(
             n_vectors=reduced.vectors.shape[0],
             error=float(np.sqrt(2 * reduced.loss)),
+            held_out_error=self._held_out_error(reduced, small),
             score=context.score_of(small),
         )
+
+
+def _n_classes(model: Model) -> int:
+    return sum(len(labels) for labels in model.head.labels)
 
 
 def _is_reduced(kernel: KernelExpansion, context: Context) -> bool:
