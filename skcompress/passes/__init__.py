@@ -2,6 +2,7 @@
 
 from ._base import Pass, SkipPass, run
 from ._context import Context, Data, Score
+from ._reduction import ReductionPoint
 from ._targets import TARGETS
 from .ccp import CostComplexity
 from .choose import FirstOf, Strongest
@@ -18,7 +19,7 @@ from .notes import DropNotes
 from .parameters import QuantizeCoefficients, QuantizeVectors, QuantizeWeights
 from .quantize import SCHEMES, quantize
 from .ranked import run_ranked
-from .reduced_set import ReduceVectors, ReductionPoint, RefitDecisions, RoundCoefficients
+from .reduced_set import ReduceVectors, RefitDecisions, RoundCoefficients
 from .scalers import SimplifyScalers
 from .second_order import RoundLayers, SmallestRounding
 from .share import ShareThresholds
