@@ -38,6 +38,7 @@ from .passes import (
     RefineLeaves,
     RefitDecisions,
     RefitDual,
+    RefitPlatt,
     RemoveDeadUnits,
     RoundCoefficients,
     RoundLayers,
@@ -110,6 +111,8 @@ def svm_recipe(
         steps.append(_rounded_coefficients(reduces=reduces))
     elif coef_bits is not None:
         steps.append(RoundCoefficients(coef_bits) if reduces else QuantizeCoefficients(coef_bits))
+    if reduces:
+        steps.append(RefitPlatt())
     return tuple(steps)
 
 
@@ -284,6 +287,7 @@ def _kernel_level(predictor: Node, level: str) -> Recipe:
         *fewer,
         _rounded_vectors("auto", refits, share),
         _rounded_coefficients(reduces=reduces),
+        *((RefitPlatt(),) if reduces else ()),
     )
 
 

@@ -17,6 +17,7 @@ from .lowrank import LowRankLayers
 from .missing import MissingToLarger
 from .notes import DropNotes
 from .parameters import QuantizeCoefficients, QuantizeVectors, QuantizeWeights
+from .platt import RefitPlatt
 from .quantize import SCHEMES, quantize
 from .ranked import run_ranked
 from .reduced_set import ReduceVectors, RefitDecisions, RoundCoefficients
@@ -61,6 +62,7 @@ __all__ = [
     "RefineLeaves",
     "RefitDecisions",
     "RefitDual",
+    "RefitPlatt",
     "RemoveDeadUnits",
     "RoundCoefficients",
     "RoundLayers",
