@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..ir import (
+    Affine,
     Array,
     Codebook,
     DenseNetwork,
@@ -22,6 +23,7 @@ from ..ir import (
 )
 from ._base import SkipPass
 from ._context import Context
+from ._reduction import is_reduced
 from .bounds import moved_vectors_bound
 from .quantize import quantize
 from .rounding import allot_bits, column_weights
@@ -44,7 +46,7 @@ class QuantizeVectors:
     bits : int
         Bits a component, on average over the columns if they are allotted.
     allot : bool
-        Give columns bits by how much an error there changes the outputs.
+        Give columns of reduced vectors bits by how much an error there changes the outputs.
     """
 
     scheme: str
@@ -58,7 +60,7 @@ class QuantizeVectors:
         if not isinstance(kernel, KernelExpansion):
             raise SkipPass("the model has no support vectors")
         bits: int | np.ndarray = self.bits
-        if self.allot and not isinstance(kernel.vectors, Sparse):
+        if self.allot and is_reduced(kernel, context):
             ranges = np.ptp(decode(kernel.vectors), axis=0)
             bits = allot_bits(column_weights(kernel), ranges, self.bits, _MOST_BITS)
         scheme = self.scheme
@@ -94,10 +96,29 @@ class QuantizeCoefficients:
         given = kernel.coef
         if isinstance(given, LowRank) and isinstance(given.left, Codebook):
             # Differences of class scores are exact already.
-            coef: Array = given.replace(right=quantize(given.right, "affine", self.bits, axis=0))
-        else:
+            coef: Array = given.replace(right=_through_zero(decode(given.right), self.bits))
+        elif isinstance(given, (Sparse, LowRank)):
             coef = quantize(given, "affine", self.bits, axis=0)
+        else:
+            coef = _through_zero(decode(given), self.bits)
         return model.with_predictor(kernel.replace(coef=coef))
+
+
+def _through_zero(coef: np.ndarray, bits: int) -> Affine:
+    """Even steps, of each row from minus to plus the largest, among them zero.
+
+    Most coefficients of one-vs-one machines are zero, and many as large as they may be.
+    """
+    half = 2 ** (bits - 1) - 1
+    largest = np.abs(coef).max(axis=1, keepdims=True, initial=0.0)
+    scale = (largest / half).astype(np.float32)
+    step = np.where(scale > 0, scale.astype(np.float64), 1.0)
+    codes = np.clip(np.rint(coef / step), -half, half) + half
+    # The product is exact in float64, so that the code of zero means zero.
+    zero = -half * scale.astype(np.float64)
+    return Affine(
+        codes=codes.astype(np.uint8 if bits <= 8 else np.uint16), scale=scale, zero=zero, bits=bits
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..ir import Array, KernelExpansion, LowRank, Model, Sparse, decode
+from ..ir.arrays import shape_of
 from ._base import SkipPass
 from ._context import Context
 from ._expansion import MovingKernel
@@ -182,7 +183,11 @@ class RefitDecisions:
         if not isinstance(kernel, KernelExpansion) or isinstance(kernel.vectors, Sparse):
             raise SkipPass("the model has no dense vectors")
         if not is_reduced(kernel, context):
-            return RefitDual().apply(model, context)
+            # Coefficients that are zero or at their bound take next to nothing in a file; where
+            # they are as many as the features, a refit would cost more than it saves.
+            rows, _ = shape_of(kernel.coef)
+            refits = rows < kernel.n_features
+            return RefitDual().apply(model, context) if refits else model
         by_class = isinstance(kernel.coef, LowRank)
         fit = Fit.prepare(model, kernel, context, by_class=by_class)
         moving = MovingKernel(kernel, fit.rows)
