@@ -25,7 +25,7 @@ from sklearn.svm import SVC
 import skcompress as skc
 
 X, y = load_digits(return_X_y=True)
-X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, random_state=0, stratify=y)
+X, X_test, y, y_test = train_test_split(X, y, test_size=0.6, random_state=0, stratify=y)
 svc = SVC(C=10).fit(X, y)
 print(f"{len(svc.support_)} vectors, {skc.size_report(svc).disk_bytes} bytes")
 
@@ -46,7 +46,7 @@ def lost(model, small, X_test=X_test):
 # ``reduction_path_`` holds the error at the rows that were fitted to: the gap to the original's
 # decisions in units of the margin, where gaps beyond the margin do not count.
 
-counts, bits = (10, 20, 40, 80, 160), (2, 3, 4, 6, 8)
+counts, bits = (10, 20, 40, 80), (2, 3, 4, 6)
 few_vectors = [compressed(svc, n_vectors=n, n_bits=None) for n in counts]
 few_bits = [compressed(svc, n_bits=b) for b in bits]
 
@@ -63,7 +63,7 @@ axes[1].set(xlabel="bits a component, all vectors kept", ylabel="points lost")
 # With a file of a given size, are few vectors in many bits better than many in few? Each line is
 # one number of bits; the numbers of vectors go along it.
 
-for n_bits in (3, 4, 6):
+for n_bits in (3, 5):
     smalls = [compressed(svc, n_vectors=n, n_bits=n_bits, coef_bits=8) for n in counts]
     sizes = [small.size_report_.after.disk_bytes for small in smalls]
     axes[2].semilogx(sizes, [lost(svc, s) for s in smalls], "-o", label=f"{n_bits} bits")
@@ -74,9 +74,10 @@ axes[2].legend()
 # Let held-out rows choose
 # ------------------------
 # ``"auto"`` doubles the number of vectors until the held-out rows accept, then looks in between;
-# bits follow in the same way. Each step uses a part of the tolerance, half a point as a rule.
+# bits follow in the same way. Each step uses a part of the tolerance. Some 140 rows cannot tell
+# half a point, the default, from nothing, so it is two points here; as much may be lost on others.
 
-small = compressed(svc, n_vectors="auto", n_bits="auto", coef_bits="auto")
+small = compressed(svc, n_vectors="auto", n_bits="auto", coef_bits="auto", tolerance=0.02)
 for point in small.reduction_path_:
     print(f"{point.n_vectors:4d} vectors: error {point.error:.3f}, score {point.score:.4f}")
 print(small.size_report_)
@@ -90,7 +91,7 @@ print(f"{lost(svc, small):+.2f} points lost on test rows")
 
 factors = 10.0 ** np.random.default_rng(0).uniform(-3, 3, X.shape[1])
 scaled = make_pipeline(StandardScaler(), SVC(C=10)).fit(X * factors, y)
-settings = {"n_vectors": 80, "n_bits": 4, "coef_bits": 8}
+settings = {"n_vectors": 60, "n_bits": 4, "coef_bits": 8}
 for name, model, rows, test in (
     ("scaled", svc, X, X_test),
     ("unscaled", scaled, X * factors, X_test * factors),

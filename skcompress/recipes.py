@@ -116,9 +116,12 @@ def svm_recipe(
     return tuple(steps)
 
 
-_REDUCING = 0.5
-"""Part of the tolerance that fewer vectors may use up, and then their rounding with them."""
-_REDUCING_AND_ROUNDING = 0.75
+_REDUCING = 0.4
+"""Part of the tolerance that fewer vectors may use up, on rows that did the choosing."""
+_REDUCING_AND_ROUNDING = 0.55
+"""The same after their rounding."""
+_ALL_ROUNDED = 0.7
+"""The same after that of the coefficients; what is left is for rows that were never looked at."""
 
 
 def _linear_quantizer(scheme: str, n_bits: int | str | None) -> Recipe:
@@ -155,7 +158,7 @@ def _rounded_coefficients(*, reduces: bool) -> Strongest:
     if reduces:
         few = (4, 5, 6, 7, 8, 10, 12, 16)
         rounded = tuple((RoundCoefficients(b),) for b in few)
-        return Strongest(rounded, cautious=False, imitate=True)
+        return Strongest(rounded, share=_ALL_ROUNDED, cautious=False, imitate=True)
     bits = (6, 8, 10, 12, 16)
     return Strongest(tuple((QuantizeCoefficients(b),) for b in bits), imitate=True)
 

@@ -123,9 +123,15 @@ class ReduceVectors:
             small = model
         else:
             reduced, small = best
-            small = accepted(fit.polish(reduced, 1 - _SEARCHING)) or small
+            before = fit.point(reduced, small, context).held_out_error
+            polished = accepted(fit.polish(reduced, 1 - _SEARCHING))
+            after = path[-1].held_out_error
+            # On few rows, polishing on can fit what only they have.
+            if polished is not None and before is not None and after is not None:
+                small = polished if after <= before else small
         count = getattr(small.predictor, "n_vectors", 0)
-        taken = [point for point in path if point.n_vectors == count]
+        score = context.score_of(small)
+        taken = [point for point in path if (point.n_vectors, point.score) == (count, score)]
         path.sort(key=lambda point: point.n_vectors)
         self._tell(tuple(path), taken[-1] if taken else None, context)
         return small
