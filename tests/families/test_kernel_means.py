@@ -69,7 +69,7 @@ def test_fewer_vectors():
         (GaussianProcessRegressor(Matern(), optimizer=None), "Matern"),
         (GaussianProcessRegressor(RBF() + RBF(2.0), optimizer=None), "supported are RBF"),
     ],
-    ids=str,
+    ids=["laplacian", "callable", "degree", "matern", "sum"],
 )
 def test_refused(estimator, message):
     with pytest.raises(skc.UnsupportedEstimatorError, match=message):
