@@ -35,6 +35,7 @@ import skcompress as skc
 from skcompress import ir
 from skcompress.families import all_families, all_transforms, lift
 from skcompress.passes import (
+    Context,
     DropNotes,
     PruneWeights,
     QuantizeThresholds,
@@ -187,7 +188,11 @@ def larger():
     wide = rng.normal(size=(200, 20)).round(1)
     yield "equal-arrays", lift(scaled.fit(wide, wide[:, 0] > 0)), wide
     regression = lift(SVR(C=2).fit(rows, numbers))
-    yield "vectors-in-few-bits", QuantizeVectors("affine", 5).apply(regression, None), rows
+    yield (
+        "vectors-in-few-bits",
+        QuantizeVectors("affine", 5).apply(regression, Context(original=regression)),
+        rows,
+    )
     yield (
         "weights-in-few-bits",
         QuantizeWeights("codebook", 4).apply(
