@@ -20,14 +20,14 @@ from skcompress.estimators._ladder import MLP_LADDER, SVM_LADDER, TREE_LADDER, s
 X, y = load_digits(return_X_y=True)
 ROWS = {"X_val": X[600:1000], "y_val": y[600:1000]}
 MODELS = {
-    skc.SVMQuantizer: SVC().fit(X[:80], y[:80]),
+    skc.SVMQuantizer: SVC().fit(X[:300], y[:300]),
     skc.TreePruner: RandomForestClassifier(10, random_state=0).fit(X[:600], y[:600]),
     skc.MLPReducer: make_pipeline(
         MinMaxScaler(), MLPClassifier((20,), max_iter=60, random_state=0)
     ).fit(X[:600], y[:600]),
 }
 RUINOUS = {
-    skc.SVMQuantizer: {"n_bits": 2, "n_vectors": 0.05},
+    skc.SVMQuantizer: {"n_bits": 2, "n_vectors": 0.2, "refit": False},
     skc.TreePruner: {"ccp_alpha": 0.2, "value_bits": 2},
     skc.MLPReducer: {"n_bits": 2, "sparsity": 0.9},
 }
