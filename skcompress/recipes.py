@@ -149,7 +149,7 @@ def _rounded_vectors(scheme: str, refits: Recipe, share: float) -> Strongest:
             for bits in (2, 3, 4, 5, 6, 8, 10, 12, 16)
         ),
         share=share,
-        cautious=not allot,
+        cautious=0.5 if allot else 1.0,
         imitate=True,
     )
 
@@ -158,7 +158,7 @@ def _rounded_coefficients(*, reduces: bool) -> Strongest:
     if reduces:
         few = (4, 5, 6, 7, 8, 10, 12, 16)
         rounded = tuple((RoundCoefficients(b),) for b in few)
-        return Strongest(rounded, share=_ALL_ROUNDED, cautious=False, imitate=True)
+        return Strongest(rounded, share=_ALL_ROUNDED, cautious=0.5, imitate=True)
     bits = (6, 8, 10, 12, 16)
     return Strongest(tuple((QuantizeCoefficients(b),) for b in bits), imitate=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from ..ir import KernelExpansion, LinearMap, Model, Node
 from ..passes import SCHEMES, ReductionPoint
 from ..recipes import LEVELS, Recipe, svm_recipe
 from ._base import LIMITS, BaseCompressor
+from ._compress import Job
 from ._ladder import SVM_LADDER
 
 __all__ = ["SVMQuantizer"]
@@ -174,7 +176,15 @@ class SVMQuantizer(BaseCompressor):
     def _keep_path(self, path: tuple[ReductionPoint, ...]) -> None:
         self.reduction_path_ = path
 
+    def _chooses(self) -> bool:
+        return "auto" in (self.n_bits, self.coef_bits, self.n_vectors)
+
     def _tolerance(self) -> float | None:
-        if self.tolerance is None and "auto" in (self.n_bits, self.coef_bits, self.n_vectors):
+        if self.tolerance is None and self._chooses():
             return LEVELS["balanced"]
         return self.tolerance
+
+    def _job(self) -> Job:
+        job = super()._job()
+        # What was chosen by held-out rows need not be undone by them.
+        return dataclasses.replace(job, ranked=job.ranked and not self._chooses())

@@ -22,10 +22,10 @@ class Strongest:
         From the strongest to the weakest.
     share : float
         Part of the tolerance that may be used up, so that something is left for what follows.
-    cautious : bool
-        Add a standard error to the loss: for candidates that lose more the stronger they are,
-        of which the strongest acceptable one is likely to be a lucky one. False for those that
-        lose and win alike.
+    cautious : float
+        Standard errors that are added to the loss: for candidates that lose more the stronger
+        they are, of which the strongest acceptable one is likely to be a lucky one. 0 for those
+        that lose and win alike.
     agreement : float
         Share of held-out rows that must be answered as the original does.
     imitate : bool
@@ -35,7 +35,7 @@ class Strongest:
 
     candidates: tuple[tuple[Pass, ...], ...]
     share: float = 1.0
-    cautious: bool = True
+    cautious: float = True
     agreement: float = 0.0
     imitate: bool = False
     exact: ClassVar[bool] = False

@@ -65,7 +65,7 @@ class ReduceVectors:
         default=None, repr=False, compare=False
     )
     exact: ClassVar[bool] = False
-    cautious: ClassVar[bool] = False
+    cautious: ClassVar[float] = 0.5
 
     def apply(self, model: Model, context: Context) -> Model:
         """Reduce the vectors."""
@@ -93,7 +93,7 @@ class ReduceVectors:
     def _searched(self, fit: Fit, model: Model, context: Context) -> Model:
         """The fewest vectors that the held-out rows accept.
 
-        Without the caution that `Strongest` takes: few numbers are tried, and rows that are too
+        With half the caution that `Strongest` takes: few numbers are tried, and rows that are too
         few to prove a small loss would never accept any.
         """
         if not context.judges or context.tolerance is None:
@@ -106,7 +106,7 @@ class ReduceVectors:
             small = fit.build(reduced, model)
             path.append(fit.point(reduced, small, context))
             context.report_progress("numbers of vectors tried", len(path), len(path) + 1)
-            good = context.acceptable(small, allowed, cautious=False)
+            good = context.acceptable(small, allowed, cautious=self.cautious)
             return small if good and context.imitates(small, allowed) else None
 
         def attempt(count: int) -> tuple[Reduced, Model] | None:
