@@ -50,7 +50,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 pytest: $(VENV)/.installed $(VENV)/.dev
-	$(PYTEST) -m "not slow" --cov --cov-report=term --doctest-modules --pyargs skcompress ./tests $(ARGS)
+	$(PYTEST) -m "not slow" --doctest-modules --pyargs skcompress ./tests $(ARGS)
 
 docs: $(VENV)/.installed $(VENV)/.dev
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
