@@ -73,22 +73,33 @@ def run(passes: Sequence[Pass], model: Model, context: Context) -> tuple[Model, 
             ):
                 outcome, note = "reverted", f"would have scored {score_after:.4f}"
                 after, score_after = model, score
-        if outcome == "applied":
-            note = "; ".join(context.remarks)
-        entries.append(
-            LedgerEntry(
-                step=describe(step),
-                bytes_before=model.nbytes,
-                bytes_after=after.nbytes,
-                score_before=score,
-                score_after=score_after,
-                seconds=time.perf_counter() - start,
-                outcome=outcome,
-                note=note,
-            )
-        )
+        scores = score, score_after
+        entries.append(line_of(step, (model, after), scores, context, start, outcome, note))
         model, score = after, score_after
     return model, Ledger(tuple(entries))
+
+
+def line_of(
+    step: Pass,
+    models: tuple[Model, Model],
+    scores: tuple[float | None, float | None],
+    context: Context,
+    start: float,
+    outcome: str,
+    note: str,
+) -> LedgerEntry:
+    """The ledger's line for a pass that began at `start`, with its remarks if it was applied."""
+    remarks = context.remarks if outcome == "applied" else []
+    return LedgerEntry(
+        step=describe(step),
+        bytes_before=models[0].nbytes,
+        bytes_after=models[1].nbytes,
+        score_before=scores[0],
+        score_after=scores[1],
+        seconds=time.perf_counter() - start,
+        outcome=outcome,
+        note="; ".join(filter(None, [note, *remarks])),
+    )
 
 
 def describe(step: Pass) -> str:

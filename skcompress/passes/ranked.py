@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 
 from ..format import dumps
-from ..ir import DenseNetwork, Ledger, LedgerEntry, Model, shape_of
+from ..ir import DenseNetwork, Ledger, Model, shape_of
 from ..runtime import CompactModel
-from ._base import Pass, SkipPass, describe, run
+from ._base import Pass, SkipPass, line_of, run
 from ._context import Context
 
 __all__ = ["run_ranked"]
@@ -45,54 +45,59 @@ def run_ranked(passes: Sequence[Pass], model: Model, context: Context) -> tuple[
     """
     if not context.judges:
         return run(passes, model, context)
-    parts: set[Part] = set()
-    result = _apply(passes, model, context, frozenset(), parts)
+    result, ledger, parts = _apply(passes, model, context, frozenset())
     if context.acceptable(result):
-        return _recorded(passes, model, context, frozenset())
-    order = sorted(
-        sorted(parts, key=_place),
-        key=lambda part: _worth(part, parts, passes, model, context),
-    )
-    dropped: frozenset[Part] = frozenset(order)
+        return result, ledger
+    n_bytes, score = len(dumps(CompactModel(model))), context.score_of(model)
+    assert score is not None
+
+    def worth(part: Part) -> float:
+        """Bytes that a part saves for the score that it loses, alone."""
+        alone, _, _ = _apply(passes, model, context, frozenset(parts - {part}))
+        score_alone = context.score_of(alone)
+        assert score_alone is not None
+        saved = n_bytes - len(dumps(CompactModel(alone)))
+        return saved / max(score - score_alone, _NO_LOSS)
+
+    order = sorted(sorted(parts, key=_place), key=worth)
     for count in range(1, len(order) + 1):
-        dropped = frozenset(order[:count])
-        if context.acceptable(_apply(passes, model, context, dropped)):
+        result, ledger, _ = _apply(passes, model, context, frozenset(order[:count]))
+        if context.acceptable(result):
             break
-    return _recorded(passes, model, context, dropped)
+    return result, ledger
 
 
 def _place(part: Part) -> tuple[int, int]:
     return part[0], -1 if part[1] is None else part[1]
 
 
-def _worth(
-    part: Part, parts: set[Part], passes: Sequence[Pass], model: Model, context: Context
-) -> float:
-    """Bytes that a part saves for the score that it loses, alone."""
-    alone = _apply(passes, model, context, frozenset(parts - {part}))
-    saved = len(dumps(CompactModel(model))) - len(dumps(CompactModel(alone)))
-    base, score = context.score_of(model), context.score_of(alone)
-    assert base is not None
-    assert score is not None
-    return saved / max(base - score, _NO_LOSS)
-
-
 def _apply(
-    passes: Sequence[Pass],
-    model: Model,
-    context: Context,
-    dropped: frozenset[Part],
-    parts: set[Part] | None = None,
-) -> Model:
-    """What the passes make of a model without the dropped parts; lists the parts it met."""
+    passes: Sequence[Pass], model: Model, context: Context, dropped: frozenset[Part]
+) -> tuple[Model, Ledger, set[Part]]:
+    """What the passes make of a model without the dropped parts; all parts that they met."""
+    entries = []
+    parts: set[Part] = set()
+    score = context.score_of(model)
     for place, step in enumerate(passes):
+        layers = sorted(part[1] for part in dropped if part[0] == place and part[1] is not None)
+        outcome, note, after = "applied", "", model
+        start = time.perf_counter()
+        context.remarks.clear()
         try:
-            model, met = _one(place, step, model, context, dropped)
-        except SkipPass:
-            continue
-        if parts is not None:
+            after, met = _one(place, step, model, context, dropped)
+        except SkipPass as reason:
+            outcome, note = "skipped", str(reason)
+        else:
             parts |= met
-    return model
+            if (place, None) in dropped or (layers and len(met) == len(layers)):
+                outcome, note = "reverted", "saved too little for what it cost"
+            elif layers:
+                note = f"left out on layers {', '.join(map(str, layers))}"
+        score_after = score if after is model else context.score_of(after)
+        scores = score, score_after
+        entries.append(line_of(step, (model, after), scores, context, start, outcome, note))
+        model, score = after, score_after
+    return model, Ledger(tuple(entries)), parts
 
 
 def _one(
@@ -117,37 +122,3 @@ def _one(
     )
     met: set[Part] = {(place, number) for number in range(len(mixed))}
     return after.with_predictor(layers.replace(layers=mixed)), met
-
-
-def _recorded(
-    passes: Sequence[Pass], model: Model, context: Context, dropped: frozenset[Part]
-) -> tuple[Model, Ledger]:
-    """Apply the passes once more and keep the ledger."""
-    entries = []
-    for place, step in enumerate(passes):
-        layers = sorted(part[1] for part in dropped if part[0] == place and part[1] is not None)
-        outcome, note, after = "applied", "", model
-        start = time.perf_counter()
-        try:
-            after, met = _one(place, step, model, context, dropped)
-        except SkipPass as reason:
-            outcome, note = "skipped", str(reason)
-        else:
-            if (place, None) in dropped or (layers and len(met) == len(layers)):
-                outcome, note = "reverted", "saved too little for what it cost"
-            elif layers:
-                note = f"left out on layers {', '.join(map(str, layers))}"
-        entries.append(
-            LedgerEntry(
-                step=describe(step),
-                bytes_before=model.nbytes,
-                bytes_after=after.nbytes,
-                score_before=context.score_of(model),
-                score_after=context.score_of(after),
-                seconds=time.perf_counter() - start,
-                outcome=outcome,
-                note=note,
-            )
-        )
-        model = after
-    return model, Ledger(tuple(entries))
