@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ._targets import network_targets, teacher_for
 from ._training import LEAST_ROWS, FineTuneReport, Prune, Schedule, train
 from .sparsify import magnitude_masks
 
-__all__ = ["FineTune", "FineTuneReport", "GradualPrune", "finetune"]
+__all__ = ["FineTune", "FineTuneReport", "GradualPrune", "finetune", "tune"]
 
 Record = Callable[[FineTuneReport], None]
 
@@ -349,6 +349,30 @@ class GradualPrune:
 def _apply(
     step: FineTune | GradualPrune, model: Model, context: Context, sparsity: float | None
 ) -> Model:
+    what = "fine-tuning"
+    tuned, report = tune(step, model, context, what, sparsity=sparsity, batch_size=step.batch_size)
+    if report.diverged and report.best_epoch == 0:
+        raise SkipPass("fine-tuning diverged: a gradient was not finite")
+    return model if tuned is model.predictor else model.with_predictor(tuned)
+
+
+class Tuning(Protocol):
+    """A pass that trains on."""
+
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def record(self) -> Record | None: ...
+
+
+def tune(
+    step: Tuning, model: Model, context: Context, what: str, **settings: Any
+) -> tuple[DenseNetwork, FineTuneReport]:
+    """What `finetune` makes of a model's network, by the settings of a pass and others."""
     network = network_of(model)
     if context.refit is None:
         raise SkipPass("no rows to fine-tune on")
@@ -358,16 +382,13 @@ def _apply(
         context.inputs(model, context.refit),
         network_targets(model, context, step.target),
         epochs=step.epochs,
-        sparsity=sparsity,
         learning_rate=step.learning_rate,
-        batch_size=step.batch_size,
         sample_weight=context.refit.sample_weight,
         random_state=context.random_state,
-        progress=lambda done, total: context.report_progress("fine-tuning", done, total),
+        progress=lambda done, total: context.report_progress(what, done, total),
         teacher=teacher_for(model, context, step.target),
+        **settings,
     )
     if step.record is not None:
         step.record(report)
-    if report.diverged and report.best_epoch == 0:
-        raise SkipPass("fine-tuning diverged: a gradient was not finite")
-    return model if tuned is network else model.with_predictor(tuned)
+    return tuned, report

@@ -10,11 +10,8 @@ import numpy as np
 
 from ..ir import Affine, Array, Codebook, DenseNetwork, Model, Sparse
 from ..ir.arrays import smallest_unsigned
-from ._base import SkipPass
 from ._context import Context
-from ._networks import network_of, plain_layers
-from ._targets import network_targets, teacher_for
-from .finetune import FineTuneReport, finetune
+from .finetune import FineTuneReport, tune
 from .quantize import quantize
 
 __all__ = ["TrainTables"]
@@ -59,24 +56,7 @@ class TrainTables:
 
     def apply(self, model: Model, context: Context) -> Model:
         """Quantize, train and encode."""
-        network = network_of(model)
-        if context.refit is None:
-            raise SkipPass("no rows to fine-tune on")
-        plain_layers(network)  # before any work on the rows: encoded weights cannot be trained
-        tuned, report = finetune(
-            network,
-            context.inputs(model, context.refit),
-            network_targets(model, context, self.target),
-            epochs=self.epochs,
-            learning_rate=self.learning_rate,
-            sample_weight=context.refit.sample_weight,
-            random_state=context.random_state,
-            progress=lambda done, total: context.report_progress("training values", done, total),
-            bits=self.bits,
-            teacher=teacher_for(model, context, self.target),
-        )
-        if self.record is not None:
-            self.record(report)
+        tuned, _ = tune(self, model, context, "training values", bits=self.bits)
         return model.with_predictor(_encoded(tuned))
 
 
