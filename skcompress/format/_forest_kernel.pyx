@@ -19,6 +19,13 @@ cdef extern from "_forest_walk.h" nogil:
         N_STREAMS
         MOST_VARIANTS
         NO_MEMORY
+        NO_WORDS
+        TOO_MANY
+        TOO_FEW
+        TOO_DEEP
+        NO_THRESHOLDS
+        CLOSED
+        UNBOUNDED
 
     ctypedef struct decoder:
         uint64_t *state
@@ -74,6 +81,17 @@ cdef extern from "_forest_walk.h" nogil:
     int walk_all(walk *)
 
 
+cdef dict OUTCOMES = {
+    NO_WORDS: "no words",
+    TOO_MANY: "too many nodes",
+    TOO_FEW: "too few nodes",
+    TOO_DEEP: "too deep",
+    NO_THRESHOLDS: "no thresholds",
+    CLOSED: "closed",
+    UNBOUNDED: "unbounded",
+}
+
+
 cdef class Walk:
     """The walk over the nodes of a forest.
 
@@ -126,7 +144,8 @@ cdef class Walk:
             of.variants[v].size, of.variants[v].step = size, step
         return 0
 
-    cdef int run(self, int mode) except -1:
+    cdef object run(self, int mode):
+        """How the walk ended; None: as it should."""
         cdef uint8_t[::1] internal = self.nodes.internal.view(np.uint8)
         cdef int32_t[::1] tree = self.nodes.tree, feature = self.nodes.feature
         cdef int32_t[::1] rank = self.nodes.rank, leaf = self.nodes.leaf
@@ -141,7 +160,7 @@ cdef class Walk:
             code = walk_all(&self.of)
         if code == NO_MEMORY:
             raise MemoryError
-        return code
+        return OUTCOMES.get(code)
 
     @property
     def n_variants(self):
@@ -161,13 +180,13 @@ cdef class Walk:
         """Outcome, and what each variant of each stream that was told takes, in 2^-32 bits."""
         cdef int place, v
         self.of.logarithms = &logarithms[0]
-        code = self.run(MEASURE)
+        outcome = self.run(MEASURE)
         bits = [
             [self.of.streams[place].variants[v].bits for v in range(self.of.streams[place].n_variants)]
             if self.of.streams[place].seen else None
             for place in range(N_STREAMS)
         ]
-        return code, bits
+        return outcome, bits
 
     def write(self, variants):
         """Outcome; first slot and slots of each symbol, and where blocks of them end."""
@@ -179,14 +198,14 @@ cdef class Walk:
         start, size = starts, sizes
         self.of.start, self.of.size = &start[0], &size[0]
         try:
-            code = self.run(WRITE)
+            outcome = self.run(WRITE)
             ends = np.empty(self.of.n_blocks, np.int64)
             for place in range(self.of.n_blocks):
                 ends[place] = self.of.ends[place]
         finally:
             free(self.of.ends)
             self.of.ends = NULL
-        return code, starts[: self.of.n_put], sizes[: self.of.n_put], ends
+        return outcome, starts[: self.of.n_put], sizes[: self.of.n_put], ends
 
     def read(self, variants, uint64_t[::1] state, const uint32_t[::1] words, Py_ssize_t place):
         """Outcome, and the place of the next word; nodes are filled in."""
@@ -194,5 +213,5 @@ cdef class Walk:
         self.of.source.state, self.of.source.n_lanes = &state[0], state.shape[0]
         self.of.source.words = NULL if words.shape[0] == 0 else <uint32_t *>&words[0]
         self.of.source.n_words, self.of.source.place = words.shape[0], place
-        code = self.run(READ)
-        return code, self.of.source.place
+        outcome = self.run(READ)
+        return outcome, self.of.source.place

@@ -69,23 +69,16 @@ class UnboundedError(Exception):
     """A threshold lies outside what the splits above it leave open."""
 
 
-_WORDS_RAN_OUT = SkcFormatError, "An entropy-coded section ends too early."
-_MORE_NODES = SkcFormatError, "A forest has more nodes than it declares."
-_FEWER_NODES = SkcFormatError, "A forest has fewer nodes than it declares."
-_TOO_DEEP = SkcFormatError, f"A forest has more than {MOST_LEVELS} levels."
-_NO_THRESHOLDS = SkcFormatError, "A forest without thresholds has a split."
-_CLOSED = SkcFormatError, "A split has no threshold left to take."
-_UNBOUNDED = UnboundedError, "A threshold lies outside of what is open."
-_OUTCOMES: dict[int, tuple[type[Exception], str]] = {
-    2: _WORDS_RAN_OUT,
-    3: _MORE_NODES,
-    4: _FEWER_NODES,
-    5: _TOO_DEEP,
-    6: _NO_THRESHOLDS,
-    7: _CLOSED,
-    8: _UNBOUNDED,
+_OUTCOMES: dict[str, tuple[type[Exception], str]] = {
+    "no words": (SkcFormatError, "An entropy-coded section ends too early."),
+    "too many nodes": (SkcFormatError, "A forest has more nodes than it declares."),
+    "too few nodes": (SkcFormatError, "A forest has fewer nodes than it declares."),
+    "too deep": (SkcFormatError, f"A forest has more than {MOST_LEVELS} levels."),
+    "no thresholds": (SkcFormatError, "A forest without thresholds has a split."),
+    "closed": (SkcFormatError, "A split has no threshold left to take."),
+    "unbounded": (UnboundedError, "A threshold lies outside of what is open."),
 }
-"""What a compiled walk may end with, as `_forest_walk.h` numbers it."""
+"""How a walk may end but well."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,18 +204,18 @@ def code_nodes(port: Port, shape: Shape, source: Nodes | None) -> Nodes:
     start, stop, depth = 0, shape.n_trees, 0
     while start < stop:
         if stop > n_nodes:
-            _fail(_MORE_NODES)
+            _fail("too many nodes")
         if depth == MOST_LEVELS:
-            _fail(_TOO_DEEP)
+            _fail("too deep")
         n_split = walk.level(start, stop, depth)
         start, stop, depth = stop, stop + 2 * n_split, depth + 1
     if stop != n_nodes:
-        _fail(_FEWER_NODES)
+        _fail("too few nodes")
     return nodes
 
 
-def _fail(outcome: tuple[type[Exception], str]) -> NoReturn:
-    error, message = outcome
+def _fail(outcome: str) -> NoReturn:
+    error, message = _OUTCOMES[outcome]
     raise error(message)
 
 
@@ -264,8 +257,8 @@ def _code_compiled(port: Port, shape: Shape, source: Nodes | None) -> Nodes:
         },
     )
     outcome = port.code_walk(walk, _OF_WALK)
-    if outcome in _OUTCOMES:
-        _fail(_OUTCOMES[outcome])
+    if outcome is not None:
+        _fail(outcome)
     return nodes
 
 
@@ -321,7 +314,7 @@ class _Walk:
         """Pass features and ranks of splits; the open intervals, and the ranks."""
         n_used = self.shape.n_thresholds.size
         if split.size and not n_used:
-            _fail(_NO_THRESHOLDS)
+            _fail("no thresholds")
         above = self.parent[split]
         above = np.where(above < 0, n_used, self.nodes.feature[above]).astype(np.int64)
         bounds = partial(_alphabets, (np.zeros_like(above), above), n_used)
@@ -338,9 +331,9 @@ class _Walk:
             self.first[split], self.end[split] = low, high
         told = self._told("rank", split)
         if told is not None and bool(((told < low) | (told >= high)).any()):
-            _fail(_UNBOUNDED)
+            _fail("unbounded")
         if bool((low >= high).any()):
-            _fail(_CLOSED)
+            _fail("closed")
         first = self.offsets[feature]
         bounds = partial(_stretches, first + low, first + high)
         told = None if told is None else told - low

@@ -122,8 +122,8 @@ class Port(Protocol):
         """
         ...
 
-    def code_walk(self, walk: Any, names: Sequence[str]) -> int:
-        """Let a compiled walk pass the symbols of some streams through; its outcome."""
+    def code_walk(self, walk: Any, names: Sequence[str]) -> str | None:
+        """Let a compiled walk pass symbols of some streams through; how it ended, if not well."""
         ...
 
 
@@ -154,11 +154,12 @@ class MeasurePort:
                 counts[v].learn(places)
         return symbols
 
-    def code_walk(self, walk: Any, names: Sequence[str]) -> int:
+    def code_walk(self, walk: Any, names: Sequence[str]) -> str | None:
+        outcome: str | None
         outcome, weights = walk.measure(logarithms())
         told = zip(names, weights, strict=True)
         self._weights |= {name: found for name, found in told if found is not None}
-        return int(outcome)
+        return outcome
 
     @property
     def bits(self) -> dict[str, list[float]]:
@@ -211,11 +212,12 @@ class WritePort:
             counts.learn(places)
         return symbols
 
-    def code_walk(self, walk: Any, names: Sequence[str]) -> int:
+    def code_walk(self, walk: Any, names: Sequence[str]) -> str | None:
         pairs = zip(names, walk.n_variants, strict=True)
+        outcome: str | None
         outcome, *slots = walk.write([self._chosen.variant(*pair) for pair in pairs])
         self.encoder.put_slots(*slots)
-        return int(outcome)
+        return outcome
 
 
 class ReadPort:
@@ -232,7 +234,7 @@ class ReadPort:
         low, high = bounds(variant)
         return self.decoder.take_blocks(counts, low, high, stream.blocks(n_symbols)) - low
 
-    def code_walk(self, walk: Any, names: Sequence[str]) -> int:
+    def code_walk(self, walk: Any, names: Sequence[str]) -> str | None:
         pairs = zip(names, walk.n_variants, strict=True)
         variants = [self._chosen.variant(*pair) for pair in pairs]
         return self.decoder.take_walk(partial(walk.read, variants))

@@ -283,8 +283,8 @@ class Decoder:
             symbols[place : place + n_lanes] = found
         return symbols
 
-    def take_walk(self, walk: Callable[..., tuple[int, int]]) -> int:
-        """Let a compiled walk read on from where this stands; what it says of the outcome."""
+    def take_walk(self, walk: Callable[..., tuple[str | None, int]]) -> str | None:
+        """Let a compiled walk read on from where this stands; how it ended, if not well."""
         outcome, self._place = walk(self._state, self._words, self._place)
         return outcome
 
