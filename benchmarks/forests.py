@@ -9,13 +9,11 @@ rows; the test rows are scored once. Bytes are those of the file, ratios those t
 from __future__ import annotations
 
 import argparse
-import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from models import SPECS, Fitted, models
-from tables import geometric_mean, kilobytes
+from models import SPECS, Fitted, compressed, models
+from tables import geometric_mean, kilobytes, publish, table
 
 import skcompress as skc
 from skcompress.ir import TreeEnsemble
@@ -45,17 +43,7 @@ def measure(fitted: Fitted) -> dict[str, Any]:
         "fit": fitted.fit_seconds,
     }
     for level in LEVELS:
-        start = time.perf_counter()
-        small = skc.compress(
-            model,
-            fitted.X_train,
-            fitted.y_train,
-            X_val=fitted.X_val,
-            y_val=fitted.y_val,
-            level=level,
-            random_state=0,
-        )
-        seconds = time.perf_counter() - start
+        small, seconds = compressed(fitted, level)
         trees = small.ir.predictor
         assert isinstance(trees, TreeEnsemble)
         row[level] = {
@@ -76,7 +64,7 @@ def report(rows: list[dict[str, Any]]) -> str:
         header += [f"{level}, kB", "trees", "leaves", "s"]
         if level != "lossless":
             header += ["ratio", "points lost", "agreement, %"]
-    lines = ["| " + " | ".join(header) + " |", "|---" + "|--:" * (len(header) - 1) + "|"]
+    cells_of_rows = []
     for row in rows:
         cells = [row["name"], f"{row['score']:.4f}", f"{row['fit']:.1f}"]
         for level in LEVELS:
@@ -90,8 +78,8 @@ def report(rows: list[dict[str, Any]]) -> str:
                     f"{row['lossless']['bytes'] / part['bytes']:.1f}", f"{part['loss']:+.2f}",
                     f"{part['agreement']:.2f}",
                 ]  # fmt: skip
-        lines.append("| " + " | ".join(cells) + " |")
-    lines.append("")
+        cells_of_rows.append(cells)
+    lines = [*table(header, cells_of_rows), ""]
     for level in LEVELS[1:]:
         ratios = [row["lossless"]["bytes"] / row[level]["bytes"] for row in rows]
         worst = max(rows, key=lambda row: row[level]["loss"])
@@ -118,9 +106,7 @@ def main() -> None:
         rows.append(measure(fitted))
         print(report(rows[-1:]).splitlines()[2], flush=True)
     text = report(rows)
-    print(text)
-    if arguments.markdown:
-        Path(arguments.markdown).write_text(text, encoding="utf-8")
+    publish(text, arguments.markdown)
 
 
 if __name__ == "__main__":

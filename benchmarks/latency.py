@@ -28,7 +28,8 @@ from typing import Any
 
 import joblib
 import numpy as np
-from models import SPECS, Fitted, models
+from models import SPECS, Fitted, compressed, models
+from tables import geometric_mean, publish, table
 
 import skcompress as skc
 
@@ -233,15 +234,7 @@ def measure(fitted: Fitted, sizes: list[int], seconds: float, folder: Path) -> d
             paths.pop(name, None)
     row: dict[str, Any] = {"name": fitted.name, "times": {}, "memory": {}, "memory_bytes": {}}
     for level in OURS:
-        small = skc.compress(
-            fitted.model,
-            fitted.X_train,
-            fitted.y_train,
-            X_val=fitted.X_val,
-            y_val=fitted.y_val,
-            level=level,
-            random_state=0,
-        )
+        small, _ = compressed(fitted, level)
         paths[level] = folder / f"{level}.skc"
         skc.dump(small, paths[level])
         row["memory_bytes"][level] = skc.size_report(skc.load(paths[level])).memory_bytes
@@ -263,11 +256,6 @@ def best_peer(times: dict[str, tuple[float, float]]) -> float | None:
     return min((found[0] for name, found in times.items() if name in PEERS), default=None)
 
 
-def geometric_mean(numbers: list[float]) -> float:
-    """Geometric mean."""
-    return float(np.exp(np.mean(np.log(numbers))))
-
-
 def duration(seconds: float) -> str:
     """Microseconds with three significant digits."""
     micro = 1e6 * seconds
@@ -279,7 +267,7 @@ def report(rows: list[dict[str, Any]], sizes: list[int]) -> str:
     names = (*PEERS, *OURS)
     header = ["model", "rows", *(f"{name}, µs" for name in names)]
     header += [f"best / {level}" for level in OURS]
-    lines = ["| " + " | ".join(header) + " |", "|---" + "|--:" * (len(header) - 1) + "|"]
+    timed = []
     for row in rows:
         for n_rows, times in row["times"].items():
             best = best_peer(times)
@@ -289,8 +277,8 @@ def report(rows: list[dict[str, Any]], sizes: list[int]) -> str:
                 f"{best / times[level][0]:.2f}" if best and level in times else "–"
                 for level in OURS
             ]
-            lines.append("| " + " | ".join(cells) + " |")
-    lines.append("")
+            timed.append(cells)
+    lines = [*table(header, timed), ""]
     for kind in (*KINDS, "all"):
         for n_rows in sizes:
             parts = []
@@ -315,15 +303,15 @@ def report(rows: list[dict[str, Any]], sizes: list[int]) -> str:
     lines.append("")
     header = ["model", *(f"{name}, kB" for name in names)]
     header += [f"memory_bytes {level}, kB" for level in OURS]
-    lines += ["| " + " | ".join(header) + " |", "|---" + "|--:" * (len(header) - 1) + "|"]
+    cells_of_rows = []
     for row in rows:
         cells = [row["name"]]
         cells += [
             f"{row['memory'][name] / 1000:.0f}" if name in row["memory"] else "–" for name in names
         ]
         cells += [f"{row['memory_bytes'][level] / 1000:.0f}" for level in OURS]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+        cells_of_rows.append(cells)
+    return "\n".join([*lines, *table(header, cells_of_rows)]) + "\n"
 
 
 def main() -> None:
@@ -351,9 +339,7 @@ def main() -> None:
             )
             print(f"  {n_rows} rows, µs: {found}", flush=True)
     text = report(rows, arguments.rows)
-    print(text)
-    if arguments.markdown:
-        Path(arguments.markdown).write_text(text, encoding="utf-8")
+    publish(text, arguments.markdown)
 
 
 if __name__ == "__main__":

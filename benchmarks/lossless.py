@@ -27,7 +27,7 @@ from entropy import PARTS, STREAMS, bits_of_file, column_entropy, order_zero
 from models import SPECS, Fitted, models
 from peers import joblib_bytes
 from sklearn.ensemble import RandomForestClassifier
-from tables import geometric_mean, kilobytes, same, table
+from tables import geometric_mean, kilobytes, publish, same, table
 
 import skcompress as skc
 from skcompress.families import lift
@@ -301,9 +301,7 @@ def main() -> None:
         ]  # fmt: skip
         lines += table(header, list(scales()))
     text = "\n".join(lines).rstrip() + "\n"
-    print(text)
-    if arguments.markdown:
-        Path(arguments.markdown).write_text(text, encoding="utf-8")
+    publish(text, arguments.markdown)
 
 
 if __name__ == "__main__":

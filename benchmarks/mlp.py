@@ -13,12 +13,11 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from models import Fitted, models
-from tables import kilobytes, table
+from models import Fitted, compressed, models
+from tables import kilobytes, publish, table
 
 import skcompress as skc
 from skcompress.families import lift
@@ -58,18 +57,7 @@ def weights_left(model: Model) -> int:
 
 def measure(fitted: Fitted, level: str, tolerance: float | None) -> tuple[list[str], Any]:
     """One row of the table, and the compact model."""
-    start = time.perf_counter()
-    small = skc.compress(
-        fitted.model,
-        fitted.X_train,
-        fitted.y_train,
-        X_val=fitted.X_val,
-        y_val=fitted.y_val,
-        level=level,
-        tolerance=tolerance,
-        random_state=0,
-    )
-    seconds = time.perf_counter() - start
+    small, seconds = compressed(fitted, level, tolerance=tolerance)
     count, whole = len(skc.dumps(small)), float32_bytes(lift(fitted.model))
     score = fitted.model.score(fitted.X_test, fitted.y_test)
     found = small.score(fitted.X_test, fitted.y_test)
@@ -165,9 +153,7 @@ def main() -> None:
         header = ["weights left", "bits", "bytes", "error on validation rows, %", "on test rows, %"]
         lines += ["", name, "", *table(header, rows)]
     text = "\n".join(lines) + "\n"
-    print(text)
-    if arguments.markdown:
-        Path(arguments.markdown).write_text(text, encoding="utf-8")
+    publish(text, arguments.markdown)
 
 
 if __name__ == "__main__":

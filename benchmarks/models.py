@@ -37,6 +37,8 @@ from sklearn.preprocessing import LabelEncoder, MinMaxScaler, OrdinalEncoder, St
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier
 
+import skcompress as skc
+
 CACHE = Path(os.environ.get("SKCOMPRESS_BENCH_CACHE", "build/benchmark-models"))
 
 
@@ -154,6 +156,22 @@ def models(names: list[str] | None = None) -> Iterator[Fitted]:
             path.parent.mkdir(parents=True, exist_ok=True)
             joblib.dump(fit(name, SPECS[name]), path)
         yield joblib.load(path)
+
+
+def compressed(fitted: Fitted, level: str, **settings: Any) -> tuple[skc.CompactModel, float]:
+    """The model at a level, chosen on validation rows, and the seconds that it took."""
+    start = time.perf_counter()
+    small = skc.compress(
+        fitted.model,
+        fitted.X_train,
+        fitted.y_train,
+        X_val=fitted.X_val,
+        y_val=fitted.y_val,
+        level=level,
+        random_state=0,
+        **settings,
+    )
+    return small, time.perf_counter() - start
 
 
 def fit(name: str, spec: Spec) -> Fitted:

@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from models import SPECS, Fitted, models
+from models import SPECS, Fitted, compressed, models
 from peers import attempt, joblib_bytes, onnx_bytes, skops_bytes, slim_trees_bytes
-from tables import geometric_mean, kilobytes, same, table
+from tables import geometric_mean, kilobytes, publish, same, table
 
 import skcompress as skc
 
@@ -43,17 +41,7 @@ def measure(fitted: Fitted) -> dict[str, Any]:
     }
     expected = model.predict(X)
     for level in ("lossless", "balanced"):
-        start = time.perf_counter()
-        small = skc.compress(
-            model,
-            fitted.X_train,
-            fitted.y_train,
-            X_val=fitted.X_val,
-            y_val=fitted.y_val,
-            level=level,
-            random_state=0,
-        )
-        row[f"{level} seconds"] = time.perf_counter() - start
+        small, row[f"{level} seconds"] = compressed(fitted, level)
         small = skc.loads(skc.dumps(small))
         predicted = small.predict(X)
         row[level] = len(skc.dumps(small))
@@ -117,9 +105,7 @@ def main() -> None:
             flush=True,
         )
     text = report(rows)
-    print(text)
-    if arguments.markdown:
-        Path(arguments.markdown).write_text(text, encoding="utf-8")
+    publish(text, arguments.markdown)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,12 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 from models import Fitted, models
 from peers import joblib_bytes
 from sklearn.frozen import FrozenEstimator
-from tables import geometric_mean, kilobytes, table
+from tables import geometric_mean, kilobytes, publish, table
 
 import skcompress as skc
 
@@ -116,9 +115,7 @@ def main() -> None:
             for point in rows[-1]["path"]:
                 print(f"  {point}", flush=True)
     text = report(rows)
-    print(text)
-    if arguments.markdown:
-        Path(arguments.markdown).write_text(text, encoding="utf-8")
+    publish(text, arguments.markdown)
 
 
 if __name__ == "__main__":

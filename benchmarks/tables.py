@@ -1,6 +1,8 @@
-"""What the benchmarks print: Markdown tables, means, equal predictions."""
+"""What the benchmarks print, and write: Markdown tables, means, equal predictions."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 
@@ -26,3 +28,10 @@ def table(header: list[str], rows: list[list[str]]) -> list[str]:
     """The lines of a Markdown table."""
     lines = ["| " + " | ".join(header) + " |", "|---" + "|--:" * (len(header) - 1) + "|"]
     return lines + ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def publish(text: str, markdown: str | None) -> None:
+    """Print, and write to a file where asked."""
+    print(text)
+    if markdown:
+        Path(markdown).write_text(text, encoding="utf-8")
