@@ -13,7 +13,6 @@ from ..ir import (
     Codebook,
     DenseNetwork,
     Encoded,
-    KernelExpansion,
     Layer,
     LinearMap,
     LowRank,
@@ -23,6 +22,7 @@ from ..ir import (
 )
 from ._base import SkipPass
 from ._context import Context
+from ._kernels import expansion_of
 from ._reduction import is_reduced
 from .bounds import moved_vectors_bound
 from .quantize import quantize
@@ -56,9 +56,7 @@ class QuantizeVectors:
 
     def apply(self, model: Model, context: Context) -> Model:
         """Quantize the vectors of a kernel expansion."""
-        kernel = model.predictor
-        if not isinstance(kernel, KernelExpansion):
-            raise SkipPass("the model has no support vectors")
+        kernel = expansion_of(model, "support vectors")
         bits: int | np.ndarray = self.bits
         if self.allot and is_reduced(kernel, context):
             ranges = np.ptp(decode(kernel.vectors), axis=0)
@@ -90,9 +88,7 @@ class QuantizeCoefficients:
 
     def apply(self, model: Model, context: Context) -> Model:
         """Quantize the coefficients of a kernel expansion."""
-        kernel = model.predictor
-        if not isinstance(kernel, KernelExpansion):
-            raise SkipPass("the model has no dual coefficients")
+        kernel = expansion_of(model, "dual coefficients")
         given = kernel.coef
         if isinstance(given, LowRank) and isinstance(given.left, Codebook):
             # Differences of class scores are exact already.

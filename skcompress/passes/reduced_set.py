@@ -13,6 +13,7 @@ from ..ir.arrays import shape_of
 from ._base import SkipPass
 from ._context import Context
 from ._expansion import MovingKernel
+from ._kernels import dense_expansion_of, expansion_of
 from ._polish import Reduced, fit_coefficients
 from ._reduction import Fit, ReductionPoint, is_reduced, rows_of, scores_of
 from .bounds import moved_coefficients_bound
@@ -69,9 +70,7 @@ class ReduceVectors:
 
     def apply(self, model: Model, context: Context) -> Model:
         """Reduce the vectors."""
-        kernel = model.predictor
-        if not isinstance(kernel, KernelExpansion):
-            raise SkipPass("the model has no support vectors")
+        kernel = expansion_of(model, "support vectors")
         if isinstance(kernel.vectors, Sparse):
             raise SkipPass("vectors placed freely would not stay sparse")
         # Coefficients of all pairs would outweigh the vectors.
@@ -185,9 +184,7 @@ class RefitDecisions:
 
     def apply(self, model: Model, context: Context) -> Model:
         """Refit the coefficients."""
-        kernel = model.predictor
-        if not isinstance(kernel, KernelExpansion) or isinstance(kernel.vectors, Sparse):
-            raise SkipPass("the model has no dense vectors")
+        kernel = dense_expansion_of(model)
         if not is_reduced(kernel, context):
             # Coefficients that are zero or at their bound take next to nothing in a file; where
             # they are as many as the features, a refit would cost more than it saves.
@@ -220,9 +217,7 @@ class RoundCoefficients:
 
     def apply(self, model: Model, context: Context) -> Model:
         """Round the coefficients and move the constants along."""
-        kernel = model.predictor
-        if not isinstance(kernel, KernelExpansion) or isinstance(kernel.vectors, Sparse):
-            raise SkipPass("the model has no dense vectors")
+        kernel = dense_expansion_of(model)
         if not is_reduced(kernel, context):
             return QuantizeCoefficients(self.bits).apply(model, context)
         original = context.original.predictor

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from ..ir import KernelExpansion, Model, decode
-from ._base import SkipPass
 from ._context import Context
+from ._kernels import expansion_of
 
 __all__ = ["KeepVectors"]
 
@@ -32,9 +32,7 @@ class KeepVectors:
 
     def apply(self, model: Model, context: Context) -> Model:
         """Drop vectors."""
-        kernel = model.predictor
-        if not isinstance(kernel, KernelExpansion):
-            raise SkipPass("the model has no support vectors")
+        kernel = expansion_of(model, "support vectors")
         total = kernel.n_vectors
         wanted = self.n_vectors if isinstance(self.n_vectors, int) else self.n_vectors * total
         share = min(float(wanted) / total, 1.0)
