@@ -34,7 +34,8 @@ from ._compress import (
     hold_out,
     make_score,
     seed_of,
-    take,
+    take_data,
+    take_params,
 )
 from ._delegate import Delegating, unwrapped
 from ._ladder import stronger
@@ -198,15 +199,8 @@ class BaseCompressor(Delegating, metaclass=ABCMeta):
         if parts is None:
             return everything, None, inner_params
         rest, held = parts
-        fitted_on, judged_by = (
-            Data(take(X, rows), take(y, rows), _array(take(weight, rows))) for rows in parts
-        )
-        n_rows = rest.size + held.size
-        sliced = {
-            name: take(value, rest) if _per_row(value, n_rows) else value
-            for name, value in inner_params.items()
-        }
-        return fitted_on, judged_by, sliced
+        fitted_on, judged_by = (take_data(X, y, weight, rows) for rows in parts)
+        return fitted_on, judged_by, take_params(inner_params, rest, rest.size + held.size)
 
     def _inner_fit_params(self, fit_params: dict[str, Any]) -> dict[str, Any]:
         if not routing_enabled():
@@ -233,9 +227,3 @@ class BaseCompressor(Delegating, metaclass=ABCMeta):
 
 def _array(weight: Any) -> np.ndarray | None:
     return None if weight is None else np.asarray(weight, dtype=np.float64)
-
-
-def _per_row(value: Any, n_rows: int) -> bool:
-    shape = getattr(value, "shape", None)
-    length = shape[0] if shape else len(value) if isinstance(value, list | tuple) else None
-    return length == n_rows

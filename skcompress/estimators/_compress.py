@@ -221,7 +221,7 @@ def hold_out(
     tuple of ndarray, or None
         None where there are too few rows to spare any.
     """
-    n_rows = int(X.shape[0]) if hasattr(X, "shape") else len(X)
+    n_rows = n_rows_of(X)
     if n_rows < _LEAST_ROWS:
         return None
     order = check_random_state(random_state).permutation(n_rows)
@@ -244,6 +244,35 @@ def hold_out(
 def take(X: Any, rows: np.ndarray) -> Any:
     """Some rows of whatever scikit-learn takes; None stays None."""
     return None if X is None else safe_indexing(X, rows)
+
+
+def take_data(X: Any, y: Any, weight: Any, rows: np.ndarray) -> Data:
+    """Some rows, with their targets and weights."""
+    if _length(weight) is not None:
+        weight = take(weight, rows)
+    return Data(
+        take(X, rows), take(y, rows), None if weight is None else np.asarray(weight, np.float64)
+    )
+
+
+def take_params(params: dict[str, Any], rows: np.ndarray, n_rows: int) -> dict[str, Any]:
+    """Parameters of which those that have an entry for each row keep the ones of some rows."""
+    return {
+        name: take(value, rows) if _length(value) == n_rows else value
+        for name, value in params.items()
+    }
+
+
+def _length(value: Any) -> int | None:
+    shape = getattr(value, "shape", None)
+    if shape:
+        return int(shape[0])
+    return len(value) if isinstance(value, list | tuple) else None
+
+
+def n_rows_of(X: Any) -> int:
+    """How many rows there are."""
+    return int(X.shape[0]) if hasattr(X, "shape") else len(X)
 
 
 def make_score(estimator: Any, scoring: Any) -> Score | None:

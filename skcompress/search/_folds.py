@@ -10,7 +10,14 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.frozen import FrozenEstimator
 
-from ..estimators._compress import hold_out, sizes_before, take
+from ..estimators._compress import (
+    hold_out,
+    n_rows_of,
+    sizes_before,
+    take,
+    take_data,
+    take_params,
+)
 from ..estimators._delegate import unwrapped
 from ..families import lift
 from ..format import dumps
@@ -105,7 +112,7 @@ def fit_fold(
         What `evaluate` takes.
     """
     start = time.perf_counter()
-    n_rows = int(X.shape[0]) if hasattr(X, "shape") else len(X)
+    n_rows = n_rows_of(X)
     if rows is None:
         rows = np.arange(n_rows)
     parts = None
@@ -113,27 +120,16 @@ def fit_fold(
         stratify = is_classifier(unwrapped(estimator))
         parts = hold_out(take(X, rows), take(y, rows), seed, stratify=stratify)
     fitted_on = rows if parts is None else rows[parts[0]]
-    used = {name: _slice(value, fitted_on, n_rows) for name, value in fit_params.items()}
-    weight = used.get("sample_weight")
-    refit = Data(
-        take(X, fitted_on),
-        take(y, fitted_on),
-        None if weight is None else np.asarray(weight, np.float64),
-    )
+    used = take_params(fit_params, fitted_on, n_rows)
+    weight = fit_params.get("sample_weight")
+    refit = take_data(X, y, weight, fitted_on)
     if isinstance(estimator, FrozenEstimator):
         fitted = estimator.estimator
     else:
         fitted = clone(estimator).fit(refit.X, refit.y, **used)
     held_out = None
     if parts is not None:
-        judged_by = rows[parts[1]]
-        weights = fit_params.get("sample_weight")
-        held_weight = None if weights is None else _slice(weights, judged_by, n_rows)
-        held_out = Data(
-            take(X, judged_by),
-            take(y, judged_by),
-            None if held_weight is None else np.asarray(held_weight, np.float64),
-        )
+        held_out = take_data(X, y, weight, rows[parts[1]])
     lifted = lift(fitted)
     seconds = time.perf_counter() - start
     X_test = y_test = None
@@ -141,7 +137,7 @@ def fit_fold(
     score = chance = np.nan
     if test is not None:
         X_test, y_test = take(X, test), take(y, test)
-        used_by_scorer = {n: _slice(value, test, n_rows) for n, value in score_params.items()}
+        used_by_scorer = take_params(score_params, test, n_rows)
         score = score_of(fitted, scorer, X_test, y_test, used_by_scorer)
         mixed = np.random.default_rng(seed).permutation(test.size)
         chance = score_of(fitted, scorer, take(X_test, mixed), y_test, used_by_scorer)
@@ -181,9 +177,9 @@ def evaluate(
     if share < 1:
         generator = np.random.default_rng(seed)
         refit = _some_of(refit, share, generator)
-        n_test = int(X.shape[0]) if hasattr(X, "shape") else len(X)
+        n_test = n_rows_of(X)
         rows = _some(n_test, share, generator)
-        params = {name: _slice(value, rows, n_test) for name, value in params.items()}
+        params = take_params(params, rows, n_test)
         X, y = take(X, rows), take(y, rows)
     model = CompactModel(derive(compressor, fold, refit)[0])
     middle = time.perf_counter()
@@ -210,10 +206,4 @@ def _some(n_rows: int, share: float, generator: np.random.Generator) -> np.ndarr
 
 def _some_of(data: Data, share: float, generator: np.random.Generator) -> Data:
     rows = _some(len(data), share, generator)
-    return Data(take(data.X, rows), take(data.y, rows), take(data.sample_weight, rows))
-
-
-def _slice(value: Any, rows: np.ndarray, n_rows: int) -> Any:
-    shape = getattr(value, "shape", None)
-    length = shape[0] if shape else len(value) if isinstance(value, list | tuple) else None
-    return take(value, rows) if length == n_rows else value
+    return take_data(data.X, data.y, data.sample_weight, rows)

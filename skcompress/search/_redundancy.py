@@ -19,7 +19,7 @@ from ..ir import (
     shape_of,
 )
 from ..passes import Context, RemoveDeadUnits
-from ..runtime._registry import compile_node
+from ..runtime.kernel import kernel_matrix
 
 __all__ = ["Redundancy", "redundancies"]
 
@@ -78,14 +78,7 @@ def _kernel(model: Model) -> Iterator[Redundancy]:
     repeated = n_vectors - distinct_rows(vectors)[0].shape[0]
     yield Redundancy("repeated support vectors", repeated, n_vectors)
     if 0 < n_vectors <= _MOST_VECTORS:
-        gram = compile_node(
-            kernel.replace(
-                vectors=vectors,
-                coef=np.eye(n_vectors),
-                intercept=np.zeros(n_vectors),
-                group_sizes=None,
-            )
-        )(vectors)
+        gram = kernel_matrix(kernel, vectors, vectors)
         rank = int(np.linalg.matrix_rank(gram, hermitian=True, tol=1e-9 * np.abs(gram).max()))
         yield Redundancy("support vectors that others can stand for", n_vectors - rank, n_vectors)
     yield Redundancy("unused features", int((~vectors.any(axis=0)).sum()), vectors.shape[1])
