@@ -112,6 +112,8 @@ def reference(net, rows):
         # No activation here is steeper than one, so an error grows by the weights alone.
         sizes = sizes @ np.abs(weights) + np.abs(bias)
         outputs = apply[layer.activation](sums)
+        # What a unit gives is a term of the next sums, even where its own sum is next to nothing.
+        sizes = np.maximum(sizes, np.abs(outputs))
     return outputs, sizes
 
 
