@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import DenseNetwork, Layer, LowRank, Sparse, decode, shape_of
+from ..ir import Array, DenseNetwork, Encoded, Layer, LowRank, Sparse, decode, shape_of
 from ._rows import CsrRows, Rows, blocks
 
 try:
@@ -14,7 +14,7 @@ try:
 except ImportError:  # built without a compiler: the NumPy reference gives the same answer
     _network_kernel = None  # type: ignore[assignment]
 
-__all__ = ["Layers", "prepare"]
+__all__ = ["Layers", "is_rounded", "is_single", "prepare"]
 
 _ACTIVATIONS = ("identity", "relu", "tanh", "logistic", "softmax")
 _SPARSE = 0.1
@@ -36,7 +36,7 @@ class Layers:
     Attributes
     ----------
     dtype : dtype
-        In which it computes, and which its outputs have.
+        In which it computes.
     arrays : tuple of ndarray
         All arrays that are kept; some may belong to the model.
     """
@@ -45,25 +45,28 @@ class Layers:
         self._kernel = kernel
         self._first = first
         self.dtype = np.dtype(np.float32 if kernel.single else np.float64)
+        self._out_dtype = np.dtype(np.float64 if kernel.wide else np.float32)
         self.arrays: tuple[np.ndarray, ...] = kernel.arrays
 
     def __call__(self, rows: Rows) -> np.ndarray:
         if isinstance(rows, CsrRows):
             return self._of_sparse(rows)
         rows = np.ascontiguousarray(rows)
-        out = np.empty((rows.shape[0], self._kernel.n_outputs), self.dtype)
+        out = np.empty((rows.shape[0], self._kernel.n_outputs), self._out_dtype)
         if self._first is None or rows.shape[0] < _MANY or _density(rows) < _DENSE:
             self._run(rows, out)
         else:
             for block in blocks(rows.shape[0], _BLOCK):
-                sums = rows[block].astype(self.dtype, copy=False) @ self._first
+                # What overflows is not finite, as it is from the compiled layers.
+                with np.errstate(over="ignore", invalid="ignore"):
+                    sums = rows[block].astype(self.dtype, copy=False) @ self._first
                 self._run(sums, out[block], summed=True)
         return out
 
     def _of_sparse(self, rows: CsrRows) -> np.ndarray:
         counts = np.diff(rows.indptr)
         if self._kernel.takes_sparse and counts.max() <= rows.shape[1] <= _MOST_COLUMNS:
-            out = np.empty((rows.shape[0], self._kernel.n_outputs), self.dtype)
+            out = np.empty((rows.shape[0], self._kernel.n_outputs), self._out_dtype)
             data = np.ascontiguousarray(rows.data)
             indices = np.ascontiguousarray(rows.indices, np.int32)
             self._kernel.from_sparse(
@@ -88,7 +91,7 @@ def _density(rows: np.ndarray) -> float:
 def prepare(network: DenseNetwork) -> Layers | None:
     """Lay a network out for the compiled layers.
 
-    A network of float32 weights computes in float32; others compute in float64.
+    A network of float32 or rounded weights computes in float32; others compute in float64.
 
     Returns
     -------
@@ -102,14 +105,18 @@ def prepare(network: DenseNetwork) -> Layers | None:
         for layer in network.layers
     ):
         return None
-    single = is_single(network)
+    rounded = is_rounded(network)
+    single = rounded or is_single(network)
     dtype = np.dtype(np.float32 if single else np.float64)
     laid_out = [part for layer in network.layers for part in _laid_out(layer, dtype)]
+    if rounded:
+        weights, _, activation = laid_out[-1]
+        laid_out[-1] = weights, decode(network.layers[-1].bias), activation
     if any(min(_shape(weights)) == 0 for weights, _, _ in laid_out):
         return None
     first = laid_out[0][0]
     worth = isinstance(first, np.ndarray) and first.size >= _LARGE
-    return Layers(_network_kernel.Network(single, laid_out), first if worth else None)
+    return Layers(_network_kernel.Network(single, rounded, laid_out), first if worth else None)
 
 
 def is_single(network: DenseNetwork) -> bool:
@@ -119,6 +126,19 @@ def is_single(network: DenseNetwork) -> bool:
         for layer in network.layers
         for array in (layer.weights, layer.bias)
     )
+
+
+def is_rounded(network: DenseNetwork) -> bool:
+    """Whether all weights are codes, so that float32 sums err by far less than they do."""
+    return all(_is_codes(layer.weights) for layer in network.layers)
+
+
+def _is_codes(weights: Array) -> bool:
+    if isinstance(weights, Sparse):
+        return _is_codes(weights.data)
+    if isinstance(weights, LowRank):
+        return _is_codes(weights.left) and _is_codes(weights.right)
+    return isinstance(weights, Encoded)
 
 
 def _shape(weights: Any) -> tuple[int, int]:

@@ -21,6 +21,7 @@ typedef struct {
 typedef struct {
     ptrdiff_t n_layers;
     ptrdiff_t widest;           /* units or inputs, in whole lanes */
+    int wide;                   /* floats, but the last bias and the outputs are doubles */
     const layer *layers;
 } network;
 

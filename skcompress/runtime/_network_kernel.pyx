@@ -32,6 +32,7 @@ cdef extern from "_network.h" nogil:
     ctypedef struct network:
         ptrdiff_t n_layers
         ptrdiff_t widest
+        int wide
         const layer *layers
 
     ctypedef struct sparse_rows:
@@ -44,9 +45,9 @@ cdef extern from "_network.h" nogil:
         NO_MEMORY
 
     int forward_double(
-        const network *, const void *, int, const sparse_rows *, int, ptrdiff_t, double *)
+        const network *, const void *, int, const sparse_rows *, int, ptrdiff_t, void *)
     int forward_float(
-        const network *, const void *, int, const sparse_rows *, int, ptrdiff_t, float *)
+        const network *, const void *, int, const sparse_rows *, int, ptrdiff_t, void *)
 
 cdef dict ACTIVATIONS = {
     "identity": IDENTITY, "relu": RELU, "tanh": TANH, "logistic": LOGISTIC, "softmax": SOFTMAX,
@@ -63,6 +64,8 @@ cdef class Network:
     ----------
     single : bool
         Compute in float32.
+    wide : bool
+        Add the bias of the last layer in float64, as its activation and the outputs then are, too.
     layers : sequence of tuples (weights, bias, activation)
         Weights are a dense array of shape (n_inputs, n_units), or a tuple (data, indices, indptr,
         n_units) of the entries of each input.
@@ -72,9 +75,10 @@ cdef class Network:
     cdef layer *layers
     cdef list held
     cdef readonly bint single
+    cdef readonly bint wide
     cdef readonly ptrdiff_t n_outputs
 
-    def __cinit__(self, single, layers):
+    def __cinit__(self, single, wide, layers):
         self.layers = <layer *> calloc(len(layers), sizeof(layer))
         if self.layers == NULL:
             raise MemoryError
@@ -82,12 +86,14 @@ cdef class Network:
     def __dealloc__(self):
         free(self.layers)
 
-    def __init__(self, single, layers):
+    def __init__(self, single, wide, layers):
         cdef layer *own
         dtype = np.dtype(np.float32 if single else np.float64)
         lanes = 64 // dtype.itemsize
         self.held = []
         self.single = single
+        self.wide = wide or not single
+        self.of.wide = wide and single
         self.of.n_layers = len(layers)
         self.of.layers = self.layers
         widest = 0
@@ -114,18 +120,19 @@ cdef class Network:
             else:
                 n_inputs, n_units = weights.shape
                 if 1 < n_units < lanes:
-                    wide = np.zeros((n_inputs, lanes), dtype)
-                    wide[:, :n_units] = weights
-                    weights = wide
+                    filled = np.zeros((n_inputs, lanes), dtype)
+                    filled[:, :n_units] = weights
+                    weights = filled
                 own.weights = self.hold(weights, dtype)
                 own.stride = weights.shape[1]
             if n_units < 1 or n_inputs < 1 or n_before not in (None, n_inputs):
                 raise ValueError("The layers do not fit each other.")
             if bias.shape != (n_units,):
                 raise ValueError("A bias does not fit its layer.")
-            padded = np.zeros(-(-n_units // lanes) * lanes, dtype)
+            last = place == len(layers) - 1
+            padded = np.zeros(-(-n_units // lanes) * lanes, np.float64 if wide and last else dtype)
             padded[:n_units] = bias
-            own.bias = self.hold(padded, dtype)
+            own.bias = self.hold(padded, padded.dtype)
             own.n_inputs, own.n_units = n_inputs, n_units
             widest = max(widest, n_inputs, n_units)
             n_before = n_units
@@ -199,21 +206,21 @@ cdef class Network:
     ) except -1:
         cdef double[:, ::1] doubles
         cdef float[:, ::1] singles
+        cdef void *to
         cdef int failed
-        if self.single:
-            singles = out
-            if singles.shape[0] != n_rows or singles.shape[1] != self.n_outputs:
-                raise ValueError("The output does not fit the rows.")
-            with nogil:
-                failed = forward_float(
-                    &self.of, rows, doubles_in, sparse, summed, n_rows, &singles[0, 0])
-        else:
+        if out.shape != (n_rows, self.n_outputs):
+            raise ValueError("The output does not fit the rows.")
+        if self.wide:
             doubles = out
-            if doubles.shape[0] != n_rows or doubles.shape[1] != self.n_outputs:
-                raise ValueError("The output does not fit the rows.")
-            with nogil:
-                failed = forward_double(
-                    &self.of, rows, doubles_in, sparse, summed, n_rows, &doubles[0, 0])
+            to = &doubles[0, 0]
+        else:
+            singles = out
+            to = &singles[0, 0]
+        with nogil:
+            if self.single:
+                failed = forward_float(&self.of, rows, doubles_in, sparse, summed, n_rows, to)
+            else:
+                failed = forward_double(&self.of, rows, doubles_in, sparse, summed, n_rows, to)
         if failed == NO_MEMORY:
             raise MemoryError
         if failed:

@@ -227,12 +227,21 @@ INLINE void NAME(activate)(const layer *of, REAL *sums)
     for (u = 0; u < of->n_units; u++) sums[u] /= total;
 }
 
+/* Outputs of the last layer for one row, in double precision; `scratch` has room for its units. */
+INLINE void NAME(widened)(const layer *of, const REAL *sums, double *scratch, double *out)
+{
+    for (ptrdiff_t u = 0; u < of->n_units; u++) scratch[u] = sums[u];
+    for (ptrdiff_t u = of->n_units; u % 8; u++) scratch[u] = 0;
+    activate_double(of, scratch);
+    memcpy(out, scratch, of->n_units * sizeof(double));
+}
+
 /* Outputs of all rows, which are dense unless `sparse` tells of others; `summed`: they are the sums
    of the first layer, without its bias. NO_MEMORY or NO_PLACE where that fails; sparse rows hold no
    more entries than there are columns; the first layer then is dense and of several units. */
 CLONES int NAME(forward)(
     const network *of, const void *rows, int doubles, const sparse_rows *sparse, int summed,
-    ptrdiff_t n_rows, REAL *out)
+    ptrdiff_t n_rows, void *out)
 {
     ptrdiff_t width = of->widest, n_outputs = of->layers[of->n_layers - 1].n_units;
     ptrdiff_t n_inputs = summed ? of->layers[0].n_units : of->layers[0].n_inputs;
@@ -268,12 +277,20 @@ CLONES int NAME(forward)(
                 else NAME(sparse)(own, width, n_x, values, places, counts, turned, sums);
             }
             for (r = 0; r < n_x; r++) {
-                for (j = own->n_units; j % LANES; j++) sums[r * width + j] = 0;
-                NAME(activate)(own, sums + r * width);
+                REAL *sum = sums + r * width;
+                if (of->wide && l == of->n_layers - 1) {
+                    NAME(widened)(own, sum, (double *)turned,
+                                  (double *)out + (at + r) * n_outputs);
+                    continue;
+                }
+                for (j = own->n_units; j % LANES; j++) sum[j] = 0;
+                NAME(activate)(own, sum);
             }
         }
+        if (of->wide) continue;
         for (r = 0; r < n_x; r++)
-            memcpy(out + (at + r) * n_outputs, sums + r * width, n_outputs * sizeof(REAL));
+            memcpy((REAL *)out + (at + r) * n_outputs, sums + r * width,
+                   n_outputs * sizeof(REAL));
     }
     free(memory);
     return 0;

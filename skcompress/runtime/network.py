@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 from ..ir import DenseNetwork, Node, decode
-from ._layers import is_single, prepare
+from ._layers import is_rounded, is_single, prepare
 from ._registry import Evaluate, evaluates, keeps
 from ._rows import CsrRows, Rows
 from ._sparse import sparse_matmul
@@ -65,7 +67,9 @@ def kept_arrays(network: Node) -> tuple[np.ndarray, ...]:
     compiled = prepare(network)
     if compiled is not None:
         return compiled.arrays
-    return tuple(decode(array) for layer in network.layers for array in (layer.weights, layer.bias))
+    kind = np.float32 if is_rounded(network) else None
+    weights = [np.asarray(decode(layer.weights), kind) for layer in network.layers]
+    return (*weights, *(decode(layer.bias) for layer in network.layers))
 
 
 @evaluates(DenseNetwork)
@@ -73,10 +77,13 @@ def compile_network(network: Node) -> Evaluate:
     """Prepare a network.
 
     A network of float32 weights computes float32 sums from float32 rows and float64 sums from
-    float64 rows, as it does in scikit-learn.
+    float64 rows, as it does in scikit-learn. One of rounded weights computes float32 sums from any
+    rows, and from the last sums on in float64.
     """
     assert isinstance(network, DenseNetwork)
     compiled = prepare(network)
+    if is_rounded(network):
+        return _unless_too_large(network, compiled or compile_numpy(network, single=True))
     if compiled is None:
         return compile_numpy(network)
     layers = compiled
@@ -94,23 +101,47 @@ def _dtype(rows: Rows) -> np.dtype:
     return rows.data.dtype if isinstance(rows, CsrRows) else rows.dtype
 
 
-def compile_numpy(network: DenseNetwork) -> Evaluate:
-    """Prepare a network that NumPy evaluates: encoded weights are decoded once."""
-    layers = [
-        (decode(layer.weights), decode(layer.bias), ACTIVATE[layer.activation])
-        for layer in network.layers
-    ]
+def compile_numpy(network: DenseNetwork, *, single: bool = False) -> Evaluate:
+    """Prepare a network that NumPy evaluates: encoded weights are decoded once.
+
+    With `single` all is float32 up to the last sums, to which a float64 bias is added.
+    """
+    kind = np.float32 if single else None
+    weights = [np.asarray(decode(layer.weights), kind) for layer in network.layers]
+    biases = [np.asarray(decode(layer.bias), kind) for layer in network.layers[:-1]]
+    biases.append(decode(network.layers[-1].bias))
+    activations = [ACTIVATE[layer.activation] for layer in network.layers]
 
     def evaluate(rows: Rows) -> np.ndarray:
-        outputs = rows
-        for weights, bias, activate in layers:
-            if isinstance(outputs, CsrRows):
-                outputs = sparse_matmul(outputs, weights)
-            else:
-                outputs = outputs @ weights
-            outputs += bias
-            activate(outputs)
+        outputs = _to_float32(rows) if single else rows
+        for factor, bias, activate in zip(weights, biases, activations, strict=True):
+            sums = _product(outputs, factor) + bias
+            activate(sums)
+            outputs = sums
         assert isinstance(outputs, np.ndarray)
         return outputs
 
-    return evaluate
+    # Where float32 overflows, rows are evaluated anew.
+    return np.errstate(over="ignore", invalid="ignore")(evaluate) if single else evaluate
+
+
+def _to_float32(rows: Rows) -> Rows:
+    if isinstance(rows, CsrRows):
+        return rows.with_data(rows.data.astype(np.float32))
+    return rows.astype(np.float32)
+
+
+def _product(rows: Rows, weights: np.ndarray) -> np.ndarray:
+    return sparse_matmul(rows, weights) if isinstance(rows, CsrRows) else rows @ weights
+
+
+def _unless_too_large(network: DenseNetwork, evaluate: Evaluate) -> Evaluate:
+    """In float64 where float32 overflows."""
+    anew = functools.cache(lambda: compile_numpy(network))
+
+    def evaluate_any(rows: Rows) -> np.ndarray:
+        out = evaluate(rows)
+        # Finite only if every number is.
+        return out if math.isfinite(np.vdot(out, out)) else anew()(rows)
+
+    return evaluate_any

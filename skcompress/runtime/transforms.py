@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..ir import Impute, Node, Normalize, Project, Rescale, decode
@@ -14,6 +16,8 @@ __all__ = ["compile_impute", "compile_normalize", "compile_project", "compile_re
 
 def _refuse_overflow(values: np.ndarray, what: str) -> None:
     """Raise if finite numbers became infinite: what follows would answer without a word."""
+    if math.isfinite(np.vdot(values, values)):
+        return
     with np.errstate(over="ignore", invalid="ignore"):
         if values.size == 0 or np.isfinite(values.sum(dtype=np.float64)):
             return
@@ -36,16 +40,20 @@ def compile_rescale(rescale: Node) -> Evaluate:
         )
         if numbers is not None
     ]
+    with np.errstate(over="ignore"):
+        for_float32 = [
+            (operation, numbers.astype(np.float32) if rescale.round_first else numbers)
+            for operation, numbers in steps
+        ]
     centres = rescale.subtract is not None or rescale.add is not None
     reciprocal = None if rescale.divide is None else 1.0 / rescale.divide
 
     def dense(rows: np.ndarray) -> np.ndarray:
         out = np.array(rows, copy=True)
         with np.errstate(over="ignore", invalid="ignore"):
-            for operation, numbers in steps:
-                rounded = numbers.astype(out.dtype) if rescale.round_first else numbers
+            for operation, numbers in for_float32 if out.dtype == np.float32 else steps:
                 # A float64 number and a float32 row are combined in float64, then rounded.
-                operation(out, rounded, out=out, casting="same_kind")
+                operation(out, numbers, out=out, casting="same_kind")
         if clip is not None:
             np.clip(out, clip[0], clip[1], out=out)
         return out

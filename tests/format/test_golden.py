@@ -12,6 +12,7 @@ from skcompress import ir
 from skcompress.families import all_families, all_transforms
 from skcompress.format._codecs import CODECS
 from skcompress.format._packs import PACKS
+from skcompress.runtime._layers import is_rounded
 
 HERE = Path(__file__).parent
 
@@ -35,12 +36,17 @@ def name_of(path):
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_golden_file_predicts_what_it_did(path):
     expected = np.load(path.with_suffix(".npz"))
-    found = make_golden.answers(skc.load(path), expected["X"])
+    model = skc.load(path)
+    found = make_golden.answers(model, expected["X"])
+    # Sums of products may come in another order on another machine, and rounded networks sum
+    # float32 numbers.
+    network = model.ir.predictor
+    single = isinstance(network, ir.DenseNetwork) and is_rounded(network)
+    rtol, atol = (1e-5, 1e-5) if single else (1e-9, 1e-12)
     assert set(found) == set(expected.files) - {"X", "digest"}
     for name, values in found.items():
         if values.dtype.kind == "f":
-            # Sums of products may come in another order on another machine.
-            np.testing.assert_allclose(values, expected[name], rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(values, expected[name], rtol=rtol, atol=atol)
         else:
             np.testing.assert_array_equal(values, expected[name])
 

@@ -117,6 +117,9 @@ def reference(net, rows):
     return outputs, sizes
 
 
+ROUNDED_ERROR = 2.0**-18
+"""Of sums of float32 terms."""
+
 SCHEMES = ["plain", "affine", "codebook", "sparse", "sparse codebook", "low-rank", "mixed"]
 
 
@@ -171,7 +174,8 @@ def test_any_network(seed, widths, scheme, activation, output, density, n_rows, 
     for given_rows in (rows, csr(sparse.csr_array(rows))):
         found = evaluate(given_rows)
         assert found.dtype == np.float64
-        assert (np.abs(found - wanted) <= 1e-12 * scale + 1e-300).all()
+        error = ROUNDED_ERROR if _layers.is_rounded(net) else 1e-12
+        assert (np.abs(found - wanted) <= error * scale + 1e-300).all()
 
 
 def test_rows_of_zeros_and_extremes():
@@ -179,6 +183,43 @@ def test_rows_of_zeros_and_extremes():
     for rows in (np.zeros((2, 20)), np.full((40, 20), 1e300), np.full((1, 20), -1e-300)):
         found, (wanted, _) = compile_node(net)(rows), reference(net, rows)
         np.testing.assert_allclose(found, wanted.astype(float), rtol=1e-9)
+
+
+def rounded(widths, activation, output, seed=0):
+    """A network of 8-bit codes."""
+    net = network(widths, activation, output, seed=seed)
+    rng = np.random.default_rng(seed)
+    layers = []
+    for layer in net.layers:
+        codes = rng.integers(0, 256, layer.weights.shape).astype(np.uint8)
+        weights = Affine(codes=codes, scale=np.array([0.01]), zero=np.array([-1.27]), bits=8)
+        layers.append(layer.replace(weights=weights))
+    return DenseNetwork(layers=tuple(layers))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounded_networks_compute_in_single_precision_up_to_the_last_sums(dtype):
+    net = rounded([20, 40, 5], "relu", "softmax")
+    rows = np.random.default_rng(1).normal(size=(50, 20)).astype(dtype)
+    found, (wanted, _) = compile_node(net)(rows), reference(net, rows)
+    error = np.abs(found - wanted).max()
+    assert 1e-12 < error < 1e-4
+    assert np.abs(found.sum(axis=1) - 1).max() < 1e-15
+    exact = network([20, 40, 5], "relu", "softmax")
+    kept = [sum(array.nbytes for array in arrays_kept(net)) for net in (net, exact)]
+    assert kept[0] < 0.7 * kept[1]
+
+
+@pytest.mark.parametrize("widths", [[20, 40, 3], [20, 3], [100, 50, 3]])
+@pytest.mark.parametrize("n_rows", [2, 40])
+def test_rows_that_are_too_large_for_single_precision(widths, n_rows):
+    net = rounded(widths, "relu", "identity")
+    rows = np.random.default_rng(1).normal(size=(n_rows, widths[0]))
+    for size in (1e37, 1e39, 1e300):
+        rows[0] *= size / np.abs(rows[0]).max()
+        for given_rows in (rows, csr(sparse.csr_array(rows))):
+            found, (wanted, sizes) = compile_node(net)(given_rows), reference(net, rows)
+            assert (np.abs(found - wanted) <= ROUNDED_ERROR * sizes).all()
 
 
 def test_what_is_not_a_number_comes_through():
