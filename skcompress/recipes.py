@@ -263,11 +263,13 @@ def _tree_level(level: str) -> Recipe:
         share=0.5,
         cautious=False,
         agreement=_SAFE_AGREEMENT if safe else 0.0,
+        smaller=True,
     )
     leaves = Strongest(
         tuple((QuantizeLeaves(bits),) for bits in (4, 5, 6, 8, 10, 12)),
         cautious=not safe,
         agreement=_SAFE_AGREEMENT if safe else 0.0,
+        smaller=True,
     )
     # `safe` keeps the path of every row, so it cuts nothing.
     rounded = (shared, leaves, MergeLeaves())

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from ..ir import Model
 from ._base import Pass, SkipPass, describe
+from ._bytes import file_bytes
 from ._context import Context
 
 __all__ = ["FirstOf", "Strongest"]
@@ -28,6 +29,8 @@ class Strongest:
         that lose and win alike.
     agreement : float
         Share of held-out rows that must be answered as the original does.
+    smaller : bool
+        The file must become smaller, which ways of storing something else do not promise.
     imitate : bool
         Of numbers, the distance from the original's, too, must stay within the tolerance: the
         score of one sample may profit from an error that costs the next one.
@@ -38,6 +41,7 @@ class Strongest:
     cautious: float = True
     agreement: float = 0.0
     imitate: bool = False
+    smaller: bool = False
     exact: ClassVar[bool] = False
 
     @property
@@ -50,6 +54,7 @@ class Strongest:
         """Try the candidates in turn; the model itself if none is accepted."""
         if context.tolerance is None or not context.judges:
             raise SkipPass("no held-out rows to choose by")
+        most = file_bytes(model) if self.smaller else None
         for done, candidate in enumerate(self.candidates):
             smaller = model
             context.remarks.clear()
@@ -61,6 +66,7 @@ class Strongest:
                 context.acceptable(smaller, allowed, cautious=self.cautious)
                 and (not self.agreement or context.agreement(smaller) >= self.agreement)
                 and (not self.imitate or context.imitates(smaller, allowed))
+                and (most is None or file_bytes(smaller) < most)
             ):
                 return smaller
         context.remarks.clear()

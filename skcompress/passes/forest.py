@@ -5,22 +5,17 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-from ..format import dumps
-from ..format._forest import weigh_forest
 from ..ir import Model, Numbers, Shares
-from ..runtime import CompactModel
 from ._base import SkipPass
+from ._bytes import file_bytes
 from ._context import Context
 from ._settings import ROUNDED_BITS, AveragedTrees, Settings, SummedTrees
 from ._trees import trees_of
 from .leaves import QuantizeLeaves
-from .notes import DropNotes
 
 __all__ = ["SmallestForest"]
 
 _HOPELESS = 5
-_FEW = 10_000
-"""Nodes of a forest that is written to see how many bytes it takes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,8 +119,4 @@ def _n_nodes(model: Model) -> int:
 def _size(model: Model) -> float:
     """Bytes of the file, about, with leaf values rounded as they will be in the end."""
     plain = Context(original=model)
-    rounded = QuantizeLeaves(ROUNDED_BITS).apply(DropNotes().apply(model, plain), plain)
-    weight = None
-    if _n_nodes(model) > _FEW:
-        weight = weigh_forest(trees_of(rounded))
-    return len(dumps(CompactModel(rounded))) if weight is None else weight
+    return file_bytes(QuantizeLeaves(ROUNDED_BITS).apply(model, plain))

@@ -8,9 +8,20 @@ import pytest
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import Ridge
+from sklearn.tree import DecisionTreeClassifier
 
 from skcompress.families import lift
-from skcompress.passes import Context, Data, QuantizeLeaves, SelectTrees, SkipPass, Strongest, run
+from skcompress.passes import (
+    Context,
+    Data,
+    QuantizeLeaves,
+    SelectTrees,
+    ShareThresholds,
+    SkipPass,
+    Strongest,
+    run,
+)
+from skcompress.passes._bytes import file_bytes
 from skcompress.runtime import CompactModel
 
 
@@ -127,3 +138,15 @@ def test_a_scorer_of_the_user_is_asked(forest, judge):
     raw = CompactModel(original).raw(judge.X)
     assert context.acceptable_raw(original, raw)
     assert not context.acceptable_raw(original, np.full_like(raw, 0.1))
+
+
+def test_candidates_must_make_the_file_smaller_where_that_is_asked():
+    X, y = load_digits(return_X_y=True)
+    tree = lift(DecisionTreeClassifier(random_state=0).fit(X[:900], y[:900]))
+    rows = Data(X[:900], y[:900]), Data(X[900:], y[900:])
+    context = Context(original=tree, refit=rows[0], held_out=rows[1], tolerance=1.0)
+    # Thresholds halfway between whole numbers take fewer bytes than any others.
+    moved = Strongest(((ShareThresholds(),),)).apply(tree, context)
+    assert file_bytes(moved) > file_bytes(tree)
+    kept = Strongest(((ShareThresholds(),),), smaller=True).apply(tree, context)
+    assert kept is tree
