@@ -10,6 +10,9 @@ repeated where there are too few. Ratios are those of the fastest other library'
 
 Memory is what a fresh process keeps to itself once it has loaded the model and predicted 1000 rows,
 less what it kept after importing what it needs; `memory_bytes` of the size report stands beside it.
+
+Of networks and single trees it also prints what bounds them: the time of the bare products by BLAS,
+and that of a step of the walk.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ from models import SPECS, Fitted, compressed, models
 from tables import geometric_mean, publish, table
 
 import skcompress as skc
+from skcompress.ir import DenseNetwork, TreeEnsemble, decode
+from skcompress.runtime.trees import leaf_rows, pack
 
 ROWS = (1, 10, 1000, 100_000)
 OURS = ("lossless", "balanced")
@@ -251,6 +256,51 @@ def measure(fitted: Fitted, sizes: list[int], seconds: float, folder: Path) -> d
     return row
 
 
+def bound(fitted: Fitted, n_rows: int = 1000) -> str | None:
+    """What the time of a model that is not an ensemble is made of, at `lossless`."""
+    small = skc.compress(fitted.model, level="lossless")
+    rows = rows_for("lossless", fitted, n_rows)
+    predictor = small.ir.predictor
+    whole = least(small.predict, rows)
+    if isinstance(predictor, DenseNetwork):
+        parts = []
+        for dtype in (np.float64, np.float32):
+            weights = [decode(layer.weights).astype(dtype) for layer in predictor.layers]
+            inputs = [rng_rows(n_rows, len(weight), dtype) for weight in weights]
+            products = sum(
+                least(np.matmul, x, weight) for x, weight in zip(inputs, weights, strict=True)
+            )
+            parts.append(f"{duration(products)} µs in {np.dtype(dtype).name}")
+        return (
+            f"{fitted.name}, {n_rows} rows: the products of its layers alone take BLAS "
+            f"{' and '.join(parts)}; all of predict takes {duration(whole)} µs at lossless"
+        )
+    if isinstance(predictor, TreeEnsemble) and predictor.n_trees == 1:
+        steps = fitted.model.decision_path(rows).sum() - n_rows
+        walk = least(leaf_rows, pack(predictor), rows)
+        return (
+            f"{fitted.name}, {n_rows} rows: the walk takes {100 * walk / whole:.0f} % of predict, "
+            f"{steps / n_rows:.1f} steps a row and {1e9 * walk / steps:.1f} ns a step; a call for "
+            f"one row takes {duration(least(small.predict, rows[:1]))} µs"
+        )
+    return None
+
+
+def rng_rows(n_rows: int, n_columns: int, dtype: Any) -> np.ndarray:
+    """Random rows, none of them zero."""
+    return np.random.default_rng(0).random((n_rows, n_columns)).astype(dtype)
+
+
+def least(function: Callable[..., Any], *arguments: Any, repeats: int = 50) -> float:
+    """Least seconds of a call."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function(*arguments)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
 def best_peer(times: dict[str, tuple[float, float]]) -> float | None:
     """Median seconds of the fastest other library."""
     return min((found[0] for name, found in times.items() if name in PEERS), default=None)
@@ -327,7 +377,7 @@ def main() -> None:
     parser.add_argument("--markdown", help="file that the tables are written to")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")
-    rows = []
+    rows, bounds = [], []
     for fitted in models(arguments.names or None):
         print(fitted.name, flush=True)
         with tempfile.TemporaryDirectory() as folder:
@@ -338,7 +388,9 @@ def main() -> None:
                 for name, (median, least) in times.items()
             )
             print(f"  {n_rows} rows, µs: {found}", flush=True)
-    text = report(rows, arguments.rows)
+        if line := bound(fitted):
+            bounds.append(f"- {line}\n")
+    text = "\n".join([report(rows, arguments.rows), "".join(bounds)])
     publish(text, arguments.markdown)
 
 
