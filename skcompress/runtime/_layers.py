@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..ir import Array, DenseNetwork, Encoded, Layer, LowRank, Sparse, decode, shape_of
+from ..ir import (
+    Affine,
+    Array,
+    DenseNetwork,
+    Encoded,
+    FixedPoint,
+    Layer,
+    LowRank,
+    Sparse,
+    decode,
+    shape_of,
+)
 from ._rows import CsrRows, Rows, blocks
 
 try:
@@ -20,6 +33,8 @@ _ACTIVATIONS = ("identity", "relu", "tanh", "logistic", "softmax")
 _SPARSE = 0.1
 """Up to this share of weights that are not zero, entries one by one cost less than all weights."""
 _MANY = 16
+_MANY_CODED = 128
+"""Rows for which all codes of a layer are worth decoding."""
 _LARGE = 4096
 _DENSE = 0.4
 """From this share of inputs that are not zero, BLAS is the faster, given many rows and weights."""
@@ -41,9 +56,11 @@ class Layers:
         All arrays that are kept; some may belong to the model.
     """
 
-    def __init__(self, kernel: Any, first: np.ndarray | None) -> None:
+    def __init__(self, kernel: Any, first: np.ndarray | Callable[[], np.ndarray] | None) -> None:
         self._kernel = kernel
+        # Weights of the first layer, or what decodes them, if BLAS may multiply them.
         self._first = first
+        self._many = _MANY_CODED if callable(first) else _MANY
         self.dtype = np.dtype(np.float32 if kernel.single else np.float64)
         self._out_dtype = np.dtype(np.float64 if kernel.wide else np.float32)
         self.arrays: tuple[np.ndarray, ...] = kernel.arrays
@@ -53,13 +70,14 @@ class Layers:
             return self._of_sparse(rows)
         rows = np.ascontiguousarray(rows)
         out = np.empty((rows.shape[0], self._kernel.n_outputs), self._out_dtype)
-        if self._first is None or rows.shape[0] < _MANY or _density(rows) < _DENSE:
+        if self._first is None or rows.shape[0] < self._many or _density(rows) < _DENSE:
             self._run(rows, out)
         else:
+            first = self._first() if callable(self._first) else self._first
             for block in blocks(rows.shape[0], _BLOCK):
                 # What overflows is not finite, as it is from the compiled layers.
                 with np.errstate(over="ignore", invalid="ignore"):
-                    sums = rows[block].astype(self.dtype, copy=False) @ self._first
+                    sums = rows[block].astype(self.dtype, copy=False) @ first
                 self._run(sums, out[block], summed=True)
         return out
 
@@ -108,15 +126,18 @@ def prepare(network: DenseNetwork) -> Layers | None:
     rounded = is_rounded(network)
     single = rounded or is_single(network)
     dtype = np.dtype(np.float32 if single else np.float64)
-    laid_out = [part for layer in network.layers for part in _laid_out(layer, dtype)]
+    laid_out = [part for layer in network.layers for part in _laid_out(layer, dtype, rounded)]
     if rounded:
         weights, _, activation = laid_out[-1]
         laid_out[-1] = weights, decode(network.layers[-1].bias), activation
     if any(min(_shape(weights)) == 0 for weights, _, _ in laid_out):
         return None
+    kernel = _network_kernel.Network(single, rounded, laid_out)
     first = laid_out[0][0]
-    worth = isinstance(first, np.ndarray) and first.size >= _LARGE
-    return Layers(_network_kernel.Network(single, rounded, laid_out), first if worth else None)
+    by_blas = math.prod(_shape(first)) >= _LARGE
+    if isinstance(first, np.ndarray):
+        return Layers(kernel, first if by_blas else None)
+    return Layers(kernel, kernel.first_weights if by_blas and len(first) == 3 else None)
 
 
 def is_single(network: DenseNetwork) -> bool:
@@ -144,11 +165,13 @@ def _is_codes(weights: Array) -> bool:
 def _shape(weights: Any) -> tuple[int, int]:
     if isinstance(weights, np.ndarray):
         return weights.shape
+    if len(weights) == 3:
+        return weights[0].shape
     _, _, indptr, n_units = weights
     return indptr.size - 1, n_units
 
 
-def _laid_out(layer: Layer, dtype: np.dtype) -> list[tuple[Any, np.ndarray, str]]:
+def _laid_out(layer: Layer, dtype: np.dtype, single: bool) -> list[tuple[Any, np.ndarray, str]]:
     """Weights, bias and activation; two layers where thin factors cost less than their product."""
     weights, bias = layer.weights, decode(layer.bias).astype(dtype, copy=False)
     if isinstance(weights, LowRank):
@@ -167,4 +190,30 @@ def _laid_out(layer: Layer, dtype: np.dtype) -> list[tuple[Any, np.ndarray, str]
             weights.n_columns,
         )
         return [(entries, bias, layer.activation)]
-    return [(decode(weights).astype(dtype, copy=False), bias, layer.activation)]
+    coded = _coded(weights) if single else None
+    return [(coded or decode(weights).astype(dtype, copy=False), bias, layer.activation)]
+
+
+def _coded(weights: Array) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Codes of 8 bits around zero, with a scale and shift for each unit; None for other weights."""
+    if isinstance(weights, Affine):
+        codes, scale, zero = weights.codes, weights.scale.astype(float), weights.zero.astype(float)
+    elif isinstance(weights, FixedPoint):
+        scale = np.ldexp(1.0, weights.exponent.astype(np.int32))
+        codes, zero = weights.codes, np.zeros(1)
+    else:
+        return None
+    if (
+        codes.dtype.itemsize > 1
+        or not codes.size
+        or any(a.ndim == 2 and a.shape[0] > 1 for a in (scale, zero))
+    ):
+        return None
+    n_units = codes.shape[1]
+    scale, zero = (np.broadcast_to(a.reshape(-1), n_units) for a in (scale, zero))
+    codes = codes.astype(np.int16)
+    # The code nearest to zero becomes zero, as far as the others then fit into 8 bits.
+    middle = np.divide(-zero, scale, out=np.zeros(n_units), where=scale != 0)
+    middle = np.clip(np.rint(middle), codes.max() - 127, codes.min() + 128).astype(np.int16)
+    shift = zero + middle * scale
+    return (codes - middle).astype(np.int8), scale.astype(np.float32), shift.astype(np.float32)

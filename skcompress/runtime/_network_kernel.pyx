@@ -7,8 +7,8 @@ The work is done in `_network.h`. Arrays are checked here, once.
 import numpy as np
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int32_t, int64_t, uint16_t
-from libc.stdlib cimport calloc, free
+from libc.stdint cimport int8_t, int32_t, int64_t, uint16_t
+from libc.stdlib cimport calloc, free, malloc
 
 cdef extern from "_network.h" nogil:
     enum:
@@ -24,6 +24,9 @@ cdef extern from "_network.h" nogil:
         ptrdiff_t n_units
         ptrdiff_t stride
         const void *weights
+        const int8_t *codes
+        const float *scale
+        const float *shift
         const void *data
         const uint16_t *indices
         const int64_t *indptr
@@ -44,10 +47,15 @@ cdef extern from "_network.h" nogil:
     enum:
         NO_MEMORY
 
+    void decode_layer(const layer *, float *)
+
     int forward_double(
         const network *, const void *, int, const sparse_rows *, int, ptrdiff_t, void *)
     int forward_float(
         const network *, const void *, int, const sparse_rows *, int, ptrdiff_t, void *)
+
+cdef enum:
+    MANY = 32  # rows for which layers of codes are worth decoding
 
 cdef dict ACTIVATIONS = {
     "identity": IDENTITY, "relu": RELU, "tanh": TANH, "logistic": LOGISTIC, "softmax": SOFTMAX,
@@ -67,12 +75,14 @@ cdef class Network:
     wide : bool
         Add the bias of the last layer in float64, as its activation and the outputs then are, too.
     layers : sequence of tuples (weights, bias, activation)
-        Weights are a dense array of shape (n_inputs, n_units), or a tuple (data, indices, indptr,
-        n_units) of the entries of each input.
+        Weights are a dense array of shape (n_inputs, n_units); a tuple (data, indices, indptr,
+        n_units) of the entries of each input; or a tuple (codes, scale, shift), of int8 codes of
+        that shape and a float32 scale and shift for each unit, if `single`.
     """
 
     cdef network of
     cdef layer *layers
+    cdef ptrdiff_t n_decoded
     cdef list held
     cdef readonly bint single
     cdef readonly bint wide
@@ -101,7 +111,22 @@ cdef class Network:
         for place, (weights, bias, activation) in enumerate(layers):
             own = &self.layers[<ptrdiff_t> place]
             own.activation = ACTIVATIONS[activation]
-            if isinstance(weights, tuple):
+            if isinstance(weights, tuple) and len(weights) == 3:
+                n_inputs, n_units = weights[0].shape
+                if not single or any(part.shape != (n_units,) for part in weights[1:]):
+                    raise ValueError("The parts of a layer of codes do not fit each other.")
+                own.stride = -(-n_units // 64) * 64
+                self.n_decoded += n_inputs * own.stride
+                codes = np.zeros((n_inputs, own.stride), np.uint8)
+                codes[:, :n_units] = weights[0].view(np.uint8)
+                codes = codes.reshape(n_inputs, -1, 4, 16).astype(np.uint32)
+                codes = sum(codes[:, :, byte] << 8 * byte for byte in range(4))
+                own.codes = <const int8_t *> self.hold(codes, np.uint32)
+                scale, shift = np.zeros((2, own.stride), np.float32)
+                scale[:n_units], shift[:n_units] = weights[1:]
+                own.scale = <const float *> self.hold(scale, np.float32)
+                own.shift = <const float *> self.hold(shift, np.float32)
+            elif isinstance(weights, tuple):
                 data, indices, indptr, n_units = weights
                 n_inputs = indptr.size - 1
                 if (
@@ -134,7 +159,7 @@ cdef class Network:
             padded[:n_units] = bias
             own.bias = self.hold(padded, padded.dtype)
             own.n_inputs, own.n_units = n_inputs, n_units
-            widest = max(widest, n_inputs, n_units)
+            widest = max(widest, n_inputs, n_units, own.stride if own.codes != NULL else 0)
             n_before = n_units
         self.of.widest = -(-widest // lanes) * lanes
         self.n_outputs = n_before
@@ -162,10 +187,23 @@ cdef class Network:
         if rows.shape[0]:
             self.forward(&rows[0, 0], False, NULL, summed, rows.shape[0], out)
 
+    def first_weights(self):
+        """Weights of the first layer, which is of codes."""
+        cdef float[:, ::1] weights
+        if self.layers.codes == NULL:
+            raise ValueError("The first layer is not of codes.")
+        found = np.empty((self.layers.n_inputs, self.layers.stride), np.float32)
+        weights = found
+        with nogil:
+            decode_layer(self.layers, &weights[0, 0])
+        return np.ascontiguousarray(found[:, :self.layers.n_units])
+
     @property
     def takes_sparse(self):
         """Whether `from_sparse` may be called."""
-        return self.layers.weights != NULL and self.layers.stride > 1
+        return self.layers.codes != NULL or (
+            self.layers.weights != NULL and self.layers.stride > 1
+        )
 
     def from_sparse(self, data, const int32_t[::1] indices, const int64_t[::1] indptr, out):
         """Fill in the outputs of sparse rows, which hold no more entries than columns."""
@@ -206,6 +244,11 @@ cdef class Network:
     ) except -1:
         cdef double[:, ::1] doubles
         cdef float[:, ::1] singles
+        cdef network plain = self.of
+        cdef layer *decoded = NULL
+        cdef float *weights = NULL
+        cdef float *to_decode
+        cdef ptrdiff_t place
         cdef void *to
         cdef int failed
         if out.shape != (n_rows, self.n_outputs):
@@ -216,11 +259,30 @@ cdef class Network:
         else:
             singles = out
             to = &singles[0, 0]
+        if self.n_decoded and n_rows >= MANY:
+            decoded = <layer *> malloc(self.of.n_layers * sizeof(layer))
+            weights = <float *> malloc(self.n_decoded * sizeof(float))
+            if decoded == NULL or weights == NULL:
+                free(decoded)
+                free(weights)
+                raise MemoryError
+            plain.layers = decoded
         with nogil:
+            if decoded != NULL:
+                to_decode = weights
+                for place in range(self.of.n_layers):
+                    decoded[place] = self.layers[place]
+                    if self.layers[place].codes != NULL:
+                        decode_layer(&self.layers[place], to_decode)
+                        decoded[place].codes = NULL
+                        decoded[place].weights = to_decode
+                        to_decode += self.layers[place].n_inputs * self.layers[place].stride
             if self.single:
-                failed = forward_float(&self.of, rows, doubles_in, sparse, summed, n_rows, to)
+                failed = forward_float(&plain, rows, doubles_in, sparse, summed, n_rows, to)
             else:
-                failed = forward_double(&self.of, rows, doubles_in, sparse, summed, n_rows, to)
+                failed = forward_double(&plain, rows, doubles_in, sparse, summed, n_rows, to)
+            free(decoded)
+            free(weights)
         if failed == NO_MEMORY:
             raise MemoryError
         if failed:

@@ -204,6 +204,21 @@ INLINE void NAME(sparse)(
     }
 }
 
+/* Sums of a layer, however its weights are held. */
+INLINE void NAME(weigh)(
+    const layer *of, ptrdiff_t width, ptrdiff_t n_x, const REAL *values, const int32_t *places,
+    const ptrdiff_t *counts, REAL *turned, REAL *sums)
+{
+#if CODED
+    if (of->codes) {
+        coded(of, width, n_x, values, places, counts, sums);
+        return;
+    }
+#endif
+    if (of->weights) NAME(dense)(of, width, n_x, values, places, counts, sums);
+    else NAME(sparse)(of, width, n_x, values, places, counts, turned, sums);
+}
+
 INLINE void NAME(activate)(const layer *of, REAL *sums)
 {
     const REAL *bias = of->bias;
@@ -265,7 +280,7 @@ CLONES int NAME(forward)(
                     free(memory);
                     return NO_PLACE;
                 }
-                NAME(dense)(own, width, n_x, values, places, counts, sums);
+                NAME(weigh)(own, width, n_x, values, places, counts, turned, sums);
             } else if (own->weights && own->stride <= FEW * LANES) {
                 NAME(spread)(l ? sums : (const void *)from, l ? sizeof(REAL) == 8 : doubles,
                              l ? width : n_inputs, n_x, own->n_inputs, width, values);
@@ -273,8 +288,7 @@ CLONES int NAME(forward)(
             } else {
                 NAME(gather)(l ? sums : (const void *)from, l ? sizeof(REAL) == 8 : doubles,
                              l ? width : n_inputs, n_x, own->n_inputs, values, places, counts);
-                if (own->weights) NAME(dense)(own, width, n_x, values, places, counts, sums);
-                else NAME(sparse)(own, width, n_x, values, places, counts, turned, sums);
+                NAME(weigh)(own, width, n_x, values, places, counts, turned, sums);
             }
             for (r = 0; r < n_x; r++) {
                 REAL *sum = sums + r * width;
