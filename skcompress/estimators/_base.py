@@ -134,11 +134,19 @@ class BaseCompressor(Delegating, metaclass=ABCMeta):
             return compress_fitted(inner, job)
         tried: list[BaseCompressor] = []
         model = compress_within(inner, self._attempts(job, tried), max_bytes)
-        # What the attempt learned besides the model, such as a report of fine-tuning
-        for name, value in vars(tried[-1]).items():
+        self._adopt(tried[-1])
+        return model
+
+    def _compress_anew(self, inner: Any, job: Job) -> CompactModel:
+        """Compress with these parameters, whoever planned the job."""
+        self._validate_params()
+        return self._compress(inner, dataclasses.replace(job, recipe=self._checked_recipe))
+
+    def _adopt(self, other: BaseCompressor) -> None:
+        """Take what another learned besides the model, such as a report of fine-tuning."""
+        for name, value in vars(other).items():
             if name.endswith("_"):
                 setattr(self, name, value)
-        return model
 
     def _attempts(
         self, job: Job, tried: list[BaseCompressor]

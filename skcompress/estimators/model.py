@@ -1,45 +1,35 @@
-"""`ModelCompressor` and `compress`: any supported model, by level."""
+"""`ModelCompressor`: any supported model, by level or by the settings of its kind."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator
 from typing import Any, ClassVar
 
-import numpy as np
-from sklearn.base import is_classifier
-from sklearn.utils import indexable
-
-from ..families import lower
-from ..families._sklearn_internals import StrOptions, validate_params
-from ..ir import Model
+from ..families import lift
+from ..ir import Ledger, Model
 from ..passes import Data
-from ..recipes import LEVELS, Recipe, level_recipe
+from ..recipes import Recipe, level_recipe
 from ..runtime import CompactModel
-from ._base import LIMITS, BaseCompressor
-from ._compress import (
-    Job,
-    compress_fitted,
-    compress_within,
-    hold_out,
-    make_score,
-    seed_of,
-    take,
+from ._base import BaseCompressor
+from ._compress import Job, compress_fitted, compress_within
+from ._levels import LEVEL_CONSTRAINTS, allowed_loss, level_attempts
+from ._specialists import (
+    DEFAULT,
+    SETTING_CONSTRAINTS,
+    SETTINGS,
+    SHARED,
+    specialist_for,
+    specialists,
 )
 
-__all__ = ["ModelCompressor", "compress", "to_sklearn"]
-
-_ANY_PRICE = (0.05, 0.1, 0.2, 0.5, 1.0)
-"""Losses that are allowed in turn where only the bytes are limited."""
-
-_SETTINGS: dict[str, list[Any]] = {
-    "level": [StrOptions(set(LEVELS))],
-    **LIMITS,
-}
+__all__ = ["ModelCompressor"]
 
 
 class ModelCompressor(BaseCompressor):
-    """Compress any supported model, or a pipeline that ends in one, by level.
+    """Compress any supported model, or a pipeline that ends in one.
+
+    By level, which chooses all else by the score on held-out rows; or by settings. Each kind of
+    model has its own, and as soon as one is given, they take the place of the level: then this is
+    `SVMQuantizer`, `TreePruner` or `MLPReducer`, whose defaults hold for the settings not given.
 
     Parameters
     ----------
@@ -49,10 +39,20 @@ class ModelCompressor(BaseCompressor):
         How much of the score on held-out rows may be lost: nothing, 0.001, 0.005 or 0.02.
         "lossless" predicts identically and needs no held-out rows.
     tolerance : float or None, default=None
-        Overrides what the level allows, in units of `scoring`.
+        Overrides what the level allows, in units of `scoring`. Where settings lose more, parts of
+        them are undone.
     max_bytes : int or None, default=None
         Largest file. Where the level's result is larger, stronger levels are tried; then, unless a
-        `tolerance` is given, whatever it costs, as little as it takes.
+        `tolerance` is given, whatever it costs, as little as it takes. Settings are made stronger.
+    n_bits, scheme : default="default"
+        For kernel and linear machines, as in `SVMQuantizer`, and for multi-layer perceptrons, as
+        in `MLPReducer`.
+    coef_bits, n_vectors, refit : default="default"
+        For kernel machines, as in `SVMQuantizer`.
+    ccp_alpha, n_trees, share_thresholds, threshold_bits, value_bits, refine : default="default"
+        For trees and ensembles of trees, as in `TreePruner`.
+    sparsity, n_units, rank, bit_price, finetune_epochs, target : default="default"
+        For multi-layer perceptrons, as in `MLPReducer`.
     scoring : str, callable or None, default=None
         The score; None: accuracy or R².
     memory : str, joblib.Memory or None, default=None
@@ -77,10 +77,13 @@ class ModelCompressor(BaseCompressor):
         Number of input columns.
     feature_names_in_ : ndarray of str
         Names of the input columns, where `fit` saw some.
+    reduction_path_, finetune_report_
+        As `SVMQuantizer` and `MLPReducer` leave them, where settings are given.
 
     See Also
     --------
     compress : The same for a fitted model, in one call.
+    CompressionSearchCV : Search for the best of these parameters.
     SVMQuantizer : Settings for kernel and linear machines.
     TreePruner : Settings for trees and forests.
     MLPReducer : Settings for multi-layer perceptrons.
@@ -102,11 +105,15 @@ class ModelCompressor(BaseCompressor):
     >>> small = skc.ModelCompressor(pipeline, random_state=0).fit(X[:400], y[:400])
     >>> bool(small.score(X[400:], y[400:]) > 0.95)
     True
+    >>> chosen = skc.ModelCompressor(pipeline, n_bits=4, scheme="codebook").fit(X[:400], y[:400])
+    >>> bool(chosen.score(X[400:], y[400:]) > 0.95)
+    True
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCompressor._parameter_constraints,
-        **_SETTINGS,
+        **LEVEL_CONSTRAINTS,
+        **SETTING_CONSTRAINTS,
     }
 
     def __init__(
@@ -116,6 +123,23 @@ class ModelCompressor(BaseCompressor):
         level: str = "balanced",
         tolerance: float | None = None,
         max_bytes: int | None = None,
+        n_bits: int | str | None = DEFAULT,
+        coef_bits: int | str | None = DEFAULT,
+        scheme: str = DEFAULT,
+        n_vectors: float | int | str | None = DEFAULT,
+        refit: bool | str = DEFAULT,
+        ccp_alpha: float | str = DEFAULT,
+        n_trees: float | int | str | None = DEFAULT,
+        share_thresholds: bool | str = DEFAULT,
+        threshold_bits: int | str | None = DEFAULT,
+        value_bits: int | str | None = DEFAULT,
+        refine: bool | str = DEFAULT,
+        sparsity: float | str = DEFAULT,
+        n_units: Any = DEFAULT,
+        rank: float | int | str | None = DEFAULT,
+        bit_price: float | str | None = DEFAULT,
+        finetune_epochs: int | str = DEFAULT,
+        target: str = DEFAULT,
         scoring: Any = None,
         memory: Any = None,
         keep_notes: bool = False,
@@ -126,222 +150,71 @@ class ModelCompressor(BaseCompressor):
         self.level = level
         self.tolerance = tolerance
         self.max_bytes = max_bytes
+        self.n_bits = n_bits
+        self.coef_bits = coef_bits
+        self.scheme = scheme
+        self.n_vectors = n_vectors
+        self.refit = refit
+        self.ccp_alpha = ccp_alpha
+        self.n_trees = n_trees
+        self.share_thresholds = share_thresholds
+        self.threshold_bits = threshold_bits
+        self.value_bits = value_bits
+        self.refine = refine
+        self.sparsity = sparsity
+        self.n_units = n_units
+        self.rank = rank
+        self.bit_price = bit_price
+        self.finetune_epochs = finetune_epochs
+        self.target = target
         self.scoring = scoring
         self.memory = memory
         self.keep_notes = keep_notes
         self.random_state = random_state
         self.verbose = verbose
 
+    def _settings(self) -> dict[str, Any]:
+        """Those that were chosen."""
+        values = {name: getattr(self, name) for name in SETTINGS}
+        # Arrays are compared with a text element by element, so its type is asked for first.
+        return {n: v for n, v in values.items() if not (isinstance(v, str) and v == DEFAULT)}
+
+    def _specialist(self, kind: type[BaseCompressor]) -> BaseCompressor:
+        """A compressor for one kind of model with these parameters."""
+        shared = {name: getattr(self, name) for name in SHARED}
+        return kind(**shared, **self._settings())
+
     def _tolerance(self) -> float | None:
-        return _allowed(self.level, self.tolerance, self.max_bytes)
+        if settings := self._settings():
+            return self._specialist(specialists(settings)[0])._tolerance()  # noqa: SLF001
+        return allowed_loss(self.level, self.tolerance, self.max_bytes)
 
     def _recipe(self, model: Model) -> Recipe:
         return level_recipe(model, self.level)
 
+    def _job(self) -> Job:
+        if settings := self._settings():
+            # Before the fit only settings tell the kind; those that several have judge nothing.
+            return self._specialist(specialists(settings)[0])._job()  # noqa: SLF001
+        return super()._job()
+
     def _compress(self, inner: Any, job: Job) -> CompactModel:
+        for name in ("finetune_report_", "reduction_path_"):
+            if hasattr(self, name):
+                delattr(self, name)
+        if settings := self._settings():
+            specialist = self._specialist(specialist_for(lift(inner), settings))
+            model = specialist._compress_anew(inner, job)  # noqa: SLF001
+            self._adopt(specialist)
+            return model
         if self.max_bytes is None:
             return compress_fitted(inner, job)
-        return compress_within(inner, _attempts(job, self.level, self.tolerance), self.max_bytes)
+        attempts = level_attempts(job, self.level, self.tolerance)
+        return compress_within(inner, attempts, self.max_bytes)
 
-
-@validate_params(
-    {
-        "model": "no_validation",
-        "X": "no_validation",
-        "y": "no_validation",
-        "X_val": "no_validation",
-        "y_val": "no_validation",
-        "sample_weight": ["array-like", None],
-        **_SETTINGS,
-        "keep_notes": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    },
-    prefer_skip_nested_validation=True,
-)
-def compress(
-    model: Any,
-    X: Any = None,
-    y: Any = None,
-    *,
-    X_val: Any = None,
-    y_val: Any = None,
-    sample_weight: Any = None,
-    level: str = "balanced",
-    tolerance: float | None = None,
-    max_bytes: int | None = None,
-    scoring: Any = None,
-    keep_notes: bool = False,
-    random_state: Any = None,
-    verbose: int = 0,
-) -> CompactModel:
-    """Compress a fitted model or pipeline; it is not changed.
-
-    Parameters
-    ----------
-    model : estimator
-        Fitted.
-    X : array-like of shape (n_samples, n_features), optional
-        Rows to refit coefficients on. Without `X_val` a seeded fifth of them judges instead, so
-        they should not be the rows that the model was fitted on: a forest is right on all of
-        those. Without any rows only what needs none is done, and the report says so.
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs), optional
-        Their targets; without them the original's predictions stand in.
-    X_val, y_val : array-like, optional
-        Rows that judge what may be done, never refitted on.
-    sample_weight : array-like of shape (n_samples,), optional
-        Weights of the rows of X.
-    level : {"lossless", "safe", "balanced", "tiny"}, default="balanced"
-        How much of the score on held-out rows may be lost: nothing, 0.001, 0.005 or 0.02.
-    tolerance : float, optional
-        Overrides what the level allows, in units of `scoring`.
-    max_bytes : int, optional
-        Largest file. Where the level's result is larger, stronger levels are tried; then, unless a
-        `tolerance` is given, whatever it costs, as little as it takes.
-    scoring : str or callable, optional
-        The score; by default accuracy or R².
-    keep_notes : bool, default=False
-        Keep what only `to_sklearn` needs.
-    random_state : int, RandomState or None, default=None
-        Seed of the held-out rows.
-    verbose : int, default=0
-        Show progress.
-
-    Returns
-    -------
-    CompactModel
-        What is served, pickled and written to disk; its ``size_report_`` tells what was done.
-
-    Raises
-    ------
-    NotFittedError
-        If the model is not fitted.
-    UnsupportedEstimatorError
-        If the model, or a step of the pipeline, is not supported.
-    BudgetError
-        If `max_bytes` cannot be met.
-
-    See Also
-    --------
-    ModelCompressor : The same as an estimator, for pipelines and grid search.
-    dump : Write the result to a file without pickle.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn.ensemble import RandomForestClassifier
-    >>> from sklearn.model_selection import train_test_split
-    >>> import skcompress as skc
-    >>> X, y = load_digits(return_X_y=True)
-    >>> X, X_test, y, y_test = train_test_split(X, y, random_state=0)
-    >>> X, X_val, y, y_val = train_test_split(X, y, random_state=0)
-    >>> forest = RandomForestClassifier(50, random_state=0).fit(X, y)
-    >>> small = skc.compress(forest, X_val=X_val, y_val=y_val)
-    >>> bool(small.score(X_test, y_test) > forest.score(X_test, y_test) - 0.02)
-    True
-    >>> bool(small.size_report_.ratio > 10)
-    True
-    """
-    weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    seed = seed_of(random_state)
-    allowed = _allowed(level, tolerance, max_bytes)
-    refit = None if X is None else Data(X, y, weight)
-    held_out = None if X_val is None else Data(X_val, y_val)
-    if held_out is None and refit is not None and allowed is not None:
-        X, y, weight = indexable(X, y, weight)
-        parts = hold_out(X, y, seed, stratify=is_classifier(model))
-        if parts is not None:
-            refit, held_out = (Data(take(X, p), take(y, p), take(weight, p)) for p in parts)
-    job = Job(
-        recipe=lambda lifted: level_recipe(lifted, level),
-        tolerance=allowed,
-        refit=refit,
-        held_out=held_out,
-        score=make_score(model, scoring),
-        random_state=seed,
-        keep_notes=keep_notes,
-        verbose=int(verbose),
-    )
-    if max_bytes is None:
-        return compress_fitted(model, job)
-    return compress_within(model, _attempts(job, level, tolerance), max_bytes)
-
-
-def to_sklearn(model: CompactModel, *, allow_missing: bool = False) -> Any:
-    """Turn a compact model back into a genuine scikit-learn estimator.
-
-    Parameters
-    ----------
-    model : CompactModel
-        What `compress`, `load` or a compressor's ``model_`` gave.
-    allow_missing : bool, default=False
-        Go ahead where the model lacks what only training left behind (impurities, sample
-        counts); the attributes that no longer mean anything are listed in the estimator's
-        ``skcompress_missing_``.
-
-    Returns
-    -------
-    estimator
-        A fitted estimator of the class that the model came from; quantized parameters are
-        decoded. A pipeline where transforms come before it.
-
-    Raises
-    ------
-    UnsupportedEstimatorError
-        If no scikit-learn class can hold the model, or it lacks notes and `allow_missing` is
-        false.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.frozen import FrozenEstimator
-    >>> from sklearn.tree import DecisionTreeClassifier, export_text
-    >>> import skcompress as skc
-    >>> X, y = load_iris(return_X_y=True)
-    >>> tree = DecisionTreeClassifier(random_state=0).fit(X, y)
-    >>> pruner = skc.TreePruner(FrozenEstimator(tree), ccp_alpha=0.03, keep_notes=True)
-    >>> pruner = pruner.fit(X, y)
-    >>> print(export_text(skc.to_sklearn(pruner.model_)))
-    |--- feature_3 <= 0.80
-    |   |--- class: 0
-    |--- feature_3 >  0.80
-    |   |--- feature_3 <= 1.75
-    |   |   |--- class: 1
-    |   |--- feature_3 >  1.75
-    |   |   |--- class: 2
-    <BLANKLINE>
-    """
-    if not isinstance(model, CompactModel):
-        raise TypeError(
-            f"to_sklearn takes a CompactModel; got {type(model).__name__}. "
-            "Pass the model_ of a fitted compressor."
-        )
-    return lower(model.ir, allow_missing=allow_missing)
-
-
-def _allowed(level: str, tolerance: float | None, max_bytes: int | None) -> float | None:
-    """What may be lost; None at `lossless`, which has nothing to judge."""
-    if tolerance is not None:
-        return tolerance
-    return None if level == "lossless" and max_bytes is None else LEVELS[level]
-
-
-def _attempts(
-    job: Job, level: str, tolerance: float | None
-) -> Iterator[tuple[dict[str, Any], Job]]:
-    """The level, then stronger ones; then, unless a tolerance forbids, "tiny" at any price."""
-    names = list(LEVELS)
-    for name in names[names.index(level) :]:
-        allowed = LEVELS[name] if tolerance is None else tolerance
-        yield {"level": name}, _at(job, name, allowed)
-    if tolerance is None and job.held_out is not None:
-        for allowed in _ANY_PRICE:
-            yield {"level": "tiny", "tolerance": allowed}, _at(job, "tiny", allowed)
-
-
-def _at(job: Job, level: str, allowed: float) -> Job:
-    return dataclasses.replace(
-        job,
-        recipe=lambda lifted: level_recipe(lifted, level),
-        tolerance=allowed if job.tolerance is not None else None,
-    )
+    def _derive(self, lifted: Model, refit: Data, held_out: Data | None) -> tuple[Model, Ledger]:
+        if settings := self._settings():
+            self._validate_params()
+            specialist = self._specialist(specialist_for(lifted, settings))
+            return specialist._derive(lifted, refit, held_out)  # noqa: SLF001
+        return super()._derive(lifted, refit, held_out)

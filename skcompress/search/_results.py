@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
+from ..exceptions import BudgetError
 from ._folds import Measured
+from ._front import pareto
 
-__all__ = ["choose", "table"]
+__all__ = ["budget_error", "choose", "front_of", "table"]
 
 
 def table(
@@ -114,3 +116,35 @@ def _standard_error(results: dict[str, Any], place: int) -> float:
         if name.startswith("split") and name.endswith("_test_loss")
     ]
     return float(np.std(folds, ddof=1) / math.sqrt(len(folds))) if len(folds) > 1 else 0.0
+
+
+def front_of(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """The candidates that no other beats in both, the smallest first, as plain dictionaries."""
+    return [
+        {
+            "index": int(place),
+            "params": results["params"][place],
+            "n_bytes": int(results["n_bytes"][place]),
+            "score": float(results["mean_test_score"][place]),
+            "loss": float(results["mean_test_loss"][place]),
+        }
+        for place in pareto(results["n_bytes"], results["mean_test_score"])
+    ]
+
+
+def budget_error(
+    results: dict[str, Any], closest: int, tolerance: float | None, max_bytes: int | None
+) -> BudgetError:
+    """What is raised where no candidate is allowed; it names the closest."""
+    n_bytes = int(results["n_bytes"][closest])
+    loss = float(results["mean_test_loss"][closest])
+    asked = [] if tolerance is None else [f"a loss of {tolerance:g}"]
+    asked += [] if max_bytes is None else [f"{max_bytes} bytes"]
+    return BudgetError(
+        f"No candidate is within {' and '.join(asked)}: the closest, "
+        f"{results['params'][closest]}, takes {n_bytes} bytes and loses {loss:.4f}. "
+        "Allow more, or search a larger space.",
+        n_bytes=n_bytes,
+        loss=loss,
+        settings=results["params"][closest],
+    )

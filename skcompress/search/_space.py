@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
-from ..estimators import MLPReducer, ModelCompressor, SVMQuantizer, TreePruner
-from ..estimators._base import BaseCompressor
+from ..estimators import ModelCompressor
+from ..estimators._specialists import SETTINGS
 from ..ir import DenseNetwork, KernelExpansion, LinearMap, Model, TreeEnsemble
 from ..recipes import LEVELS
 
 __all__ = [
     "Group",
-    "compressor_for",
     "default_space",
     "groups_of",
     "listed",
-    "template_judges",
+    "may_judge",
 ]
 
 Params = dict[str, Any]
@@ -48,49 +47,16 @@ _FALLING = frozenset(
 _RISING = frozenset(["ccp_alpha", "sparsity", "tolerance"])
 """Parameters that compress more the larger they are."""
 
-_COMPRESSORS: dict[type, Any] = {
-    KernelExpansion: SVMQuantizer,
-    LinearMap: SVMQuantizer,
-    TreeEnsemble: TreePruner,
-    DenseNetwork: MLPReducer,
-}
+_VARIED = ("level", "tolerance", *SETTINGS)
+"""Parameters of `ModelCompressor` that make different models of the same one."""
 
 
-def compressor_for(model: Model, names: Iterable[str]) -> Any:
-    """The class of compressors whose parameters a space for this model names."""
-    general = set(names) & {"level"}
-    family = _COMPRESSORS.get(type(model.predictor), ModelCompressor)
-    return ModelCompressor if general else family
-
-
-def template_judges(estimator: Any, inner: Any, grid: Params) -> bool:
-    """Whether some setting of a grid needs held-out rows, whatever compressor it is for.
-
-    Parameters
-    ----------
-    estimator : estimator
-        What a search was given.
-    inner : estimator
-        The model that it compresses.
-    grid : dict
-        Parameter -> values.
-
-    Returns
-    -------
-    bool
-        Asked before any fit, so for all compressors that have the parameters.
-    """
-    if isinstance(estimator, BaseCompressor):
-        templates = [clone(estimator)]
-    elif "level" in grid:
-        templates = [ModelCompressor(inner)]
-    else:
-        kinds = (SVMQuantizer, TreePruner, MLPReducer)
-        templates = [kind(inner) for kind in kinds]
+def may_judge(template: ModelCompressor, space: Sequence[Params]) -> bool:
+    """Whether some candidate needs held-out rows, which must not be fitted on."""
+    template = clone(template)
     return any(
         template.set_params(**dict(zip(grid, values, strict=True)))._judges()  # noqa: SLF001
-        for template in templates
-        if set(grid) <= set(template.get_params(deep=False))
+        for grid in space
         for values in itertools.product(*grid.values())
     )
 
@@ -160,6 +126,17 @@ def listed(space: Mapping[str, Sequence[Any]] | Sequence[Mapping[str, Sequence[A
             raise ValueError(
                 "space must be a dictionary of parameter -> values, or a list of dictionaries; "
                 f"got {grid!r}."
+            )
+        unknown = [name for name in grid if name not in _VARIED]
+        if unknown:
+            raise ValueError(
+                f"space names {unknown[0]!r}, which is none of the parameters of ModelCompressor "
+                f"that a search varies: {', '.join(_VARIED)}."
+            )
+        if "level" in grid and set(grid) & set(SETTINGS):
+            raise ValueError(
+                "Settings take the place of a level: put 'level' and the settings "
+                f"{', '.join(sorted(set(grid) & set(SETTINGS)))} into two dictionaries of a list."
             )
         for name, values in grid.items():
             if isinstance(values, str) or not hasattr(values, "__len__") or len(values) == 0:

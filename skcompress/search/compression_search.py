@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import time
-from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import clone, is_classifier
+from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import assert_all_finite, indexable
@@ -18,10 +16,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from ..estimators._base import BaseCompressor
+from ..estimators import ModelCompressor
 from ..estimators._compress import seed_of
 from ..estimators._delegate import Delegating, unwrapped
-from ..exceptions import BudgetError
 from ..families._sklearn_internals import (
     HasMethods,
     Interval,
@@ -29,15 +26,12 @@ from ..families._sklearn_internals import (
     fit_context,
     routing_enabled,
 )
-from ..ir import SizeReport
 from ..ir.report import axis_or_new
-from ..reports import size_report
-from ..runtime import CompactModel
-from ._folds import Fold, Measured, derive, evaluate, fit_fold, score_of
-from ._front import pareto
-from ._problem import Point, Problem
-from ._results import choose, table
-from ._space import compressor_for, default_space, listed, template_judges
+from ._folds import fit_fold, score_of
+from ._measure import Measurements, compress_whole
+from ._problem import Problem
+from ._results import budget_error, choose, front_of, table
+from ._space import default_space, listed, may_judge
 from ._strategies import STRATEGIES
 
 __all__ = ["CompressionSearchCV"]
@@ -60,12 +54,10 @@ class CompressionSearchCV(Delegating):
     ----------
     estimator : estimator
         The model, unfitted, or fitted inside ``FrozenEstimator``: then the rows passed to `fit`
-        must be ones that it was not fitted on. Any supported model or pipeline, or one of the
-        compressors, whose other parameters are then kept.
+        must be ones that it was not fitted on. Any supported model or pipeline.
     space : dict, list of dict, or None, default=None
-        Parameter -> values to try, as in a grid search. The parameters are those of
-        `ModelCompressor` if "level" is among them, else those of the compressor for this kind of
-        model: `SVMQuantizer`, `TreePruner` or `MLPReducer`. None: a space for this kind.
+        Parameter of `ModelCompressor` -> values to try, as in a grid search: "level",
+        "tolerance", or settings for this kind of model. None: a space for this kind.
     strategy : {"tree", "grid", "halving", "optuna"}, default="tree"
         "tree" is a best-first branch and bound, which measures at most a fifth of the settings;
         "grid" measures all; "halving" begins with all on few rows; "optuna" leaves it to Optuna's
@@ -103,11 +95,11 @@ class CompressionSearchCV(Delegating):
     best_index_ : int
         Place of the chosen candidate in `cv_results_`.
     best_params_ : dict
-        Its settings.
+        Its parameters: ``ModelCompressor(estimator, **best_params_)`` does the same.
     best_score_ : float
         Its mean score.
-    best_estimator_ : SVMQuantizer, TreePruner, MLPReducer or ModelCompressor
-        The fitted compressor, where `refit` is true.
+    best_estimator_ : ModelCompressor
+        Fitted, where `refit` is true.
     original_score_ : float
         Mean score of the inner models.
     scorer_ : callable
@@ -136,6 +128,9 @@ class CompressionSearchCV(Delegating):
     Notes
     -----
     The score of the chosen candidate is a little too good, as in every search.
+
+    A search that is interrupted (Ctrl-C) keeps what it has measured: `cv_results_`,
+    `pareto_front_`, `best_params_` and, of Optuna, ``study_``.
 
     Examples
     --------
@@ -227,17 +222,17 @@ class CompressionSearchCV(Delegating):
         X, y = indexable(X, y)
         if getattr(y, "dtype", None) is not None and np.asarray(y).dtype.kind == "f":
             assert_all_finite(np.asarray(y), input_name="y")
-        inner = self._inner()
-        self.scorer_ = check_scoring(unwrapped(inner), scoring=self.scoring)
+        model = unwrapped(self.estimator)
+        self.scorer_ = check_scoring(model, scoring=self.scoring)
         seed = seed_of(self.random_state)
         fit_params, split_params, score_params = self._routed(params)
-        cv = check_cv(self.cv, y, classifier=is_classifier(unwrapped(inner)))
+        cv = check_cv(self.cv, y, classifier=is_classifier(model))
         splits = list(cv.split(X, y, **split_params))
         self.n_splits_ = len(splits)
 
         def fold(split: tuple[Any, Any], judged: bool) -> Any:
             return delayed(fit_fold)(
-                inner,
+                self.estimator,
                 X,
                 y,
                 *split,
@@ -248,13 +243,14 @@ class CompressionSearchCV(Delegating):
                 seed=seed,
             )
 
-        judged = self._may_judge()
+        template = ModelCompressor(self.estimator, scoring=self.scoring, random_state=seed)
+        space = None if self.space is None else listed(self.space)
+        judged = space is not None and may_judge(template, space)
         folds = self._parallel(fold(split, judged) for split in splits)
-        template, space = self._template(folds[0], seed)
-        measured = _Measurements(self, template, folds, seed)
+        measured = Measurements(template, folds, self.scorer_, seed, self._parallel)
         self.original_score_ = float(np.mean([fold.score for fold in folds]))
         problem = Problem(
-            space=space,
+            space=default_space(folds[0].lifted) if space is None else space,
             measure=measured,
             original_score=self.original_score_,
             # Half of what the inner model is better than chance.
@@ -264,11 +260,13 @@ class CompressionSearchCV(Delegating):
             max_bytes=self.max_bytes,
             random_state=seed,
         )
-        STRATEGIES[self.strategy](problem)
-        if problem.study is not None:
-            self.study_ = problem.study
-        self.n_evaluations_ = measured.spent
-        self._conclude(measured.whole, folds)
+        try:
+            STRATEGIES[self.strategy](problem)
+        except KeyboardInterrupt:
+            if measured.whole:
+                self._conclude(problem, measured)
+            raise
+        self._conclude(problem, measured)
         if self.refit:
             start = time.perf_counter()
             self._refit(template, fold((None, None), judged))
@@ -280,11 +278,6 @@ class CompressionSearchCV(Delegating):
         for name in ("best_estimator_", "model_", "refit_time_", "study_"):
             if hasattr(self, name):
                 delattr(self, name)
-
-    def _inner(self) -> Any:
-        """The model that is compressed."""
-        held = self.estimator
-        return held.estimator if isinstance(held, BaseCompressor) else held
 
     def _parallel(self, tasks: Any) -> list[Any]:
         return list(Parallel(n_jobs=self.n_jobs, verbose=self.verbose)(tasks))
@@ -302,49 +295,18 @@ class CompressionSearchCV(Delegating):
         groups = {"groups": params.pop("groups")} if "groups" in params else {}
         return params, groups, {}
 
-    def _may_judge(self) -> bool:
-        """Whether some candidate needs held-out rows, which must not be fitted on.
-
-        It is asked before any fit, so for every compressor that has all the parameters.
-        """
-        if self.space is None and not isinstance(self.estimator, BaseCompressor):
-            return False
-        grids = listed(self.space) if self.space is not None else [{}]
-        return any(template_judges(self.estimator, self._inner(), grid) for grid in grids)
-
-    def _template(self, fold: Fold, seed: int) -> tuple[BaseCompressor, list[Params]]:
-        """The compressor that candidates set parameters of, and the space."""
-        space = default_space(fold.lifted) if self.space is None else listed(self.space)
-        if isinstance(self.estimator, BaseCompressor):
-            template = clone(self.estimator)
-        else:
-            names = {name for grid in space for name in grid}
-            template = compressor_for(fold.lifted, names)(self.estimator)
-        if template.random_state is None:
-            template.set_params(random_state=seed)
-        return template, space
-
-    def _conclude(self, whole: dict[str, tuple[Params, list[Measured]]], folds: list[Fold]) -> None:
+    def _conclude(self, problem: Problem, measured: Measurements) -> None:
         """Tabulate what was measured, and choose."""
-        candidates = [params for params, _ in whole.values()]
-        self.cv_results_ = table(
-            candidates, [row for _, row in whole.values()], np.array([fold.score for fold in folds])
-        )
+        if problem.study is not None:
+            self.study_ = problem.study
+        self.n_evaluations_ = measured.spent
+        candidates, rows = zip(*measured.whole.values(), strict=True)
+        self.cv_results_ = table(candidates, rows, np.array([f.score for f in measured.folds]))
         results = self.cv_results_
-        front = pareto(results["n_bytes"], results["mean_test_score"])
-        self.pareto_front_ = [
-            {
-                "index": int(place),
-                "params": candidates[place],
-                "n_bytes": int(results["n_bytes"][place]),
-                "score": float(results["mean_test_score"][place]),
-                "loss": float(results["mean_test_loss"][place]),
-            }
-            for place in front
-        ]
+        self.pareto_front_ = front_of(results)
         self._order, closest = choose(results, self.tolerance, self.max_bytes)
         if not self._order:
-            raise self._budget_error(closest)
+            raise budget_error(results, closest, self.tolerance, self.max_bytes)
         self._take(self._order[0])
 
     def _take(self, place: int) -> None:
@@ -352,38 +314,16 @@ class CompressionSearchCV(Delegating):
         self.best_params_ = self.cv_results_["params"][place]
         self.best_score_ = float(self.cv_results_["mean_test_score"][place])
 
-    def _budget_error(self, closest: int) -> BudgetError:
-        results = self.cv_results_
-        n_bytes = int(results["n_bytes"][closest])
-        loss = float(results["mean_test_loss"][closest])
-        asked = [] if self.tolerance is None else [f"a loss of {self.tolerance:g}"]
-        asked += [] if self.max_bytes is None else [f"{self.max_bytes} bytes"]
-        return BudgetError(
-            f"No candidate is within {' and '.join(asked)}: the closest, "
-            f"{results['params'][closest]}, takes {n_bytes} bytes and loses {loss:.4f}. "
-            "Allow more, or search a larger space.",
-            n_bytes=n_bytes,
-            loss=loss,
-            settings=results["params"][closest],
-        )
-
-    def _refit(self, template: BaseCompressor, task: Any) -> None:
+    def _refit(self, template: ModelCompressor, task: Any) -> None:
         """Fit on all rows; where the file comes out too large, the next candidate is taken."""
-        fold: Fold = self._parallel([task])[0]
-        assert fold.sizes is not None
-        for place in self._order:
-            compressor = clone(template).set_params(**self.cv_results_["params"][place])
-            ir, ledger = derive(compressor, fold, fold.refit)
-            after = size_report(CompactModel(ir))
-            if self.max_bytes is None or after.disk_bytes <= self.max_bytes:
-                break
-        else:
-            raise self._budget_error(self._order[0])
-        self._take(place)
-        report = SizeReport(before=fold.sizes, after=after, ledger=ledger)
-        self._keep(CompactModel(ir, size_report=report))
-        compressor._keep(self.model_)  # noqa: SLF001
-        self.best_estimator_ = compressor
+        results = self.cv_results_
+        choices = (results["params"][place] for place in self._order)
+        found = compress_whole(template, self._parallel([task])[0], choices, self.max_bytes)
+        if found is None:
+            raise budget_error(results, self._order[0], self.tolerance, self.max_bytes)
+        place, self.best_estimator_ = found
+        self._take(self._order[place])
+        self._keep(self.best_estimator_.model_)
 
     @available_if(_can_score)
     def score(self, X: Any, y: Any = None, **params: Any) -> float:
@@ -432,11 +372,13 @@ class CompressionSearchCV(Delegating):
         MetadataRouter
             The routing.
         """
-        inner = self._inner()
-        scorer = check_scoring(unwrapped(inner), scoring=self.scoring)
+        scorer = check_scoring(unwrapped(self.estimator), scoring=self.scoring)
         return (
             MetadataRouter(owner=self)
-            .add(estimator=inner, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
+            .add(
+                estimator=self.estimator,
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
             .add(splitter=self.cv, method_mapping=MethodMapping().add(caller="fit", callee="split"))
             .add(
                 scorer=scorer,
@@ -445,45 +387,3 @@ class CompressionSearchCV(Delegating):
                 .add(caller="score", callee="score"),
             )
         )
-
-
-class _Measurements:
-    """Measures candidates in all folds, each only once."""
-
-    def __init__(
-        self, search: CompressionSearchCV, template: BaseCompressor, folds: list[Fold], seed: int
-    ) -> None:
-        self._search, self._template, self._folds, self._seed = search, template, folds, seed
-        self.whole: dict[str, tuple[Params, list[Measured]]] = {}
-        self.spent = 0.0
-
-    def __call__(self, candidates: Sequence[Params], share: float) -> list[Point]:
-        new = {_key(params): params for params in candidates}
-        if share == 1:
-            new = {key: params for key, params in new.items() if key not in self.whole}
-        compressors = [clone(self._template).set_params(**params) for params in new.values()]
-        tasks = itertools.product(compressors, enumerate(self._folds))
-        scorer = self._search.scorer_
-        flat: list[Measured] = self._search._parallel(  # noqa: SLF001
-            delayed(evaluate)(compressor, fold, scorer, share, self._seed, weigh=place == 0)
-            for compressor, (place, fold) in tasks
-        )
-        self.spent += share * len(new)
-        step = len(self._folds)
-        rows = {
-            key: (params, flat[place * step : (place + 1) * step])
-            for place, (key, params) in enumerate(new.items())
-        }
-        if share == 1:
-            self.whole |= rows
-            rows = self.whole
-        return [_point(rows[_key(params)][1]) for params in candidates]
-
-
-def _key(params: Params) -> str:
-    return repr(sorted(params.items(), key=lambda item: item[0]))
-
-
-def _point(row: Sequence[Measured]) -> Point:
-    assert row[0].n_bytes is not None
-    return Point(float(np.mean([m.score for m in row])), row[0].n_bytes)

@@ -38,7 +38,7 @@ def test_grid_is_what_cross_validation_of_each_compressor_gives():
     results = found.cv_results_
     assert len(results["params"]) == found.n_evaluations_ == 10
     for place in (0, 3, 9):
-        compressor = skc.SVMQuantizer(LINEAR, random_state=0, **results["params"][place])
+        compressor = skc.ModelCompressor(LINEAR, random_state=0, **results["params"][place])
         scores = cross_val_score(compressor, X, y, cv=3)
         assert results["mean_test_score"][place] == pytest.approx(scores.mean())
         split = [results[f"split{k}_test_score"][place] for k in range(3)]
@@ -54,7 +54,7 @@ def test_grid_is_what_cross_validation_of_each_compressor_gives():
 
 def test_model_is_that_of_the_compressor_with_the_chosen_settings():
     found = search(tolerance=0.02).fit(X, y)
-    compressor = skc.SVMQuantizer(LINEAR, random_state=0, **found.best_params_).fit(X, y)
+    compressor = skc.ModelCompressor(LINEAR, random_state=0, **found.best_params_).fit(X, y)
     assert skc.dumps(found.model_) == skc.dumps(compressor.model_)
     assert (found.predict(X_test) == compressor.predict(X_test)).all()
     assert found.score(X_test, y_test) == compressor.score(X_test, y_test)
@@ -137,25 +137,30 @@ def test_optuna():
 
 
 @pytest.mark.parametrize(
-    ("estimator", "compressor"),
+    ("estimator", "n_rows"),
     [
-        (RandomForestClassifier(8, random_state=0), skc.TreePruner),
-        (GradientBoostingClassifier(n_estimators=4, random_state=0), skc.TreePruner),
-        (MLPClassifier((12,), max_iter=20, random_state=0), skc.MLPReducer),
-        (make_pipeline(StandardScaler(), LINEAR), skc.SVMQuantizer),
-        (KNeighborsClassifier(), skc.ModelCompressor),
+        (RandomForestClassifier(8, random_state=0), 600),
+        (GradientBoostingClassifier(n_estimators=4, random_state=0), 600),
+        (MLPClassifier((12,), max_iter=20, random_state=0), 600),
+        (SVC(), 200),
+        (make_pipeline(StandardScaler(), LINEAR), 600),
+        (make_pipeline(StandardScaler(), SVC()), 200),
+        (KNeighborsClassifier(), 100),
     ],
+    ids=str,
 )
-def test_default_spaces(estimator, compressor):
-    found = skc.CompressionSearchCV(estimator, cv=2, n_candidates=8, random_state=0).fit(X, y)
-    assert isinstance(found.best_estimator_, compressor)
+def test_default_space_names_parameters_of_model_compressor(estimator, n_rows):
+    found = skc.CompressionSearchCV(estimator, cv=2, n_candidates=8, tolerance=0.05, random_state=0)
+    found.fit(X[:n_rows], y[:n_rows])
     assert found.n_evaluations_ <= 8
-    assert found.score(X_test, y_test) > found.original_score_ - 0.15
-
-
-def test_default_space_of_kernels():
-    svc = skc.CompressionSearchCV(SVC(), cv=2, n_candidates=5, random_state=0)
-    assert isinstance(svc.fit(X[:200], y[:200]).best_estimator_, skc.SVMQuantizer)
+    original = clone(estimator).fit(X[:n_rows], y[:n_rows])
+    assert found.score(X_test, y_test) > original.score(X_test, y_test) - 0.15
+    assert set(found.best_params_) <= set(skc.ModelCompressor(estimator).get_params())
+    again = skc.ModelCompressor(estimator, random_state=0, **found.best_params_)
+    again.fit(X[:n_rows], y[:n_rows])
+    assert skc.dumps(again.model_) == skc.dumps(found.model_)
+    best = found.best_estimator_.get_params(deep=False)
+    assert {name: best[name] for name in found.best_params_} == found.best_params_
 
 
 def test_regression_and_its_score():
@@ -174,12 +179,36 @@ def test_frozen_model_is_not_fitted_again():
     assert skc.verify(fitted, found, X, y).agreement > 0.9
 
 
-def test_compressor_keeps_its_other_parameters():
+def test_levels_beside_settings():
     forest = RandomForestClassifier(6, random_state=0)
-    pruner = skc.TreePruner(forest, ccp_alpha=0.0, share_thresholds=True)
-    found = search(pruner, {"value_bits": [8, 4]}).fit(X, y)
-    assert found.best_estimator_.share_thresholds
-    assert found.best_estimator_.ccp_alpha == 0.0
+    settings = {"ccp_alpha": [0.0], "share_thresholds": [True], "value_bits": [8, 4]}
+    space = [{"level": ["lossless"]}, settings]
+    found = search(forest, space, strategy="grid").fit(X, y)
+    assert found.cv_results_["params"][0] == {"level": "lossless"}
+    assert found.cv_results_["mean_test_loss"][0] == 0
+    n_bytes = found.cv_results_["n_bytes"]
+    assert max(n_bytes[0], n_bytes[1]) > n_bytes[2]
+
+
+def test_interruption_keeps_what_was_measured():
+    calls = []
+
+    def impatient(estimator, X, y):
+        calls.append(estimator)
+        if len(calls) == 40:
+            raise KeyboardInterrupt
+        return estimator.score(X, y)
+
+    space = {"n_bits": [16, 14, 12, 10, 8, 7, 6, 5, 4, 3, 2], "scheme": ["affine", "codebook"]}
+    found = search(space=space, scoring=impatient, n_candidates=20)
+    with pytest.raises(KeyboardInterrupt):
+        found.fit(X, y)
+    assert len(calls) == 40
+    measured = len(found.cv_results_["params"])
+    assert 4 <= measured < 20
+    assert found.best_params_ == found.cv_results_["params"][found.best_index_]
+    assert len(found.pareto_front_) <= measured
+    assert not hasattr(found, "model_")
 
 
 def test_levels_are_judged_on_rows_that_were_not_fitted_on():
@@ -227,6 +256,10 @@ def test_routed_weights_reach_fit_and_score():
         ({"n_bits": 8}, "n_bits"),
         ({"n_bits": []}, "n_bits"),
         ({"scheme": "affine"}, "scheme"),
+        ({"max_bytes": [1000]}, "max_bytes"),
+        ({"level": ["tiny"], "n_bits": [4]}, "two dictionaries"),
+        ({"n_trees": [3]}, "LogisticRegression has no setting n_trees"),
+        ({"n_bits": [4], "n_trees": [3]}, "No kind of model"),
     ],
 )
 def test_bad_spaces(space, message):
