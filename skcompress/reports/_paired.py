@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 
 import numpy as np
 
 __all__ = [
+    "Bound",
     "bootstrap_bound",
     "mcnemar_mid_p",
     "rows_for_bootstrap",
@@ -146,71 +148,97 @@ def rows_for_tango(
     return math.ceil(max(high, by_power))
 
 
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """A lower bound of the difference of two scores, and what it is made of.
+
+    Attributes
+    ----------
+    lower : float
+        The difference is above it.
+    spread : float
+        Standard error of the difference.
+    burden : float
+        What rows whose like was not seen may cost in all: this over the number of rows.
+    """
+
+    lower: float
+    spread: float
+    burden: float
+
+
 def bootstrap_bound(
     difference: Callable[[np.ndarray], np.ndarray],
     n_rows: int,
     confidence: float,
-    unseen: float,
+    unseen: Sequence[float],
     *,
     n_resamples: int,
     random_state: int,
-) -> tuple[float, float]:
-    """The lower bound of the difference of two scores, by the paired bootstrap.
+    counted: bool = False,
+) -> Bound:
+    """The lower bound of the difference of two scores, by the paired Bayesian bootstrap.
 
-    Resampling knows only the rows that are there. With the same confidence, up to
-    ``log(1 / (1 - confidence)) / n_rows`` of all rows are of a kind that is not among them; each
-    is taken to cost `unseen`.
+    Resampling knows only the rows that are there, so rows that may not be among them are added,
+    each with what it would cost, and get their share of the random weights. With a single one as
+    bad as can be, and a mean, this is Gaffke's bound, for yes and no that of Clopper and Pearson.
 
     Parameters
     ----------
     difference : callable
-        From counts of shape (n, n_rows), how often each row is drawn, to n differences.
+        From weights of shape (n, n_rows) to n differences.
     n_rows : int
         Rows.
     confidence : float
         One-sided level of confidence.
-    unseen : float
-        What a row costs whose like was not seen.
+    unseen : sequence of float
+        Costs of the rows that are added.
     n_resamples : int
         Resamples.
     random_state : int
         Seed.
+    counted : bool
+        Weigh rows by how often they are drawn with replacement, for scores that know no weights.
 
     Returns
     -------
-    bound : float
-        The difference is above this bound.
-    spread : float
-        Standard deviation over the resamples.
+    Bound
+        Without any resample that has a score, minus infinity.
 
     References
     ----------
-    .. [1] B. Efron, R. Tibshirani, "An Introduction to the Bootstrap", Chapman & Hall, 1993.
+    .. [1] D. Rubin, "The Bayesian bootstrap", Annals of Statistics 9, 1981.
+    .. [2] E. Learned-Miller, P. Thomas, "A new confidence interval for the mean of a bounded
+       random variable", arXiv 1905.06208, 2019.
     """
     generator = np.random.default_rng(random_state)
     shares = np.full(n_rows, 1.0 / n_rows)
     step = max(_BLOCK // n_rows, 1)
-    drawn = np.concatenate(
-        [
-            difference(generator.multinomial(n_rows, shares, min(step, n_resamples - start)))
-            for start in range(0, n_resamples, step)
-        ]
-    )
+    seen = []
+    for start in range(0, n_resamples, step):
+        size = min(step, n_resamples - start)
+        if counted:
+            seen.append(difference(generator.multinomial(n_rows, shares, size)))
+        else:
+            seen.append(difference(generator.standard_exponential((size, n_rows))))
+    drawn = np.concatenate(seen)
+    extra = generator.standard_exponential((n_resamples, len(unseen)))
+    # The weights of all rows together are independent of how the seen ones share theirs.
+    total = generator.gamma(n_rows, size=n_resamples) + extra.sum(axis=1)
+    lost = extra @ np.asarray(unseen, dtype=np.float64) / total
+    kept = 1.0 - extra.sum(axis=1) / total
     # A resample with one class only has no score of some kinds.
-    drawn = drawn[np.isfinite(drawn)]
-    if drawn.size == 0:
-        return -math.inf, math.inf
-    shift = -math.log1p(-confidence) / n_rows * unseen
-    return float(np.quantile(drawn, 1 - confidence)) - shift, float(drawn.std())
+    valid = np.isfinite(drawn)
+    if not valid.any():
+        return Bound(-math.inf, math.inf, math.inf)
+    mixed = (kept * drawn - lost)[valid]
+    # Of R resamples and the truth, which is one more, each is as likely to be the k-th.
+    lower = float(np.quantile(mixed, 1 - confidence, method="weibull"))
+    return Bound(lower, float(drawn[valid].std()), n_rows * float(np.quantile(lost, confidence)))
 
 
 def rows_for_bootstrap(
-    observed: float,
-    spread: float,
-    n_rows: int,
-    tolerance: float,
-    confidence: float,
-    unseen: float,
+    observed: float, bound: Bound, n_rows: int, tolerance: float, confidence: float
 ) -> int | None:
     """How many rows it takes to show "not worse" in four cases of five, about.
 
@@ -218,16 +246,14 @@ def rows_for_bootstrap(
     ----------
     observed : float
         Difference of the scores.
-    spread : float
-        Its standard error.
+    bound : Bound
+        Its bound.
     n_rows : int
         Rows that gave both.
     tolerance : float
         Loss that is allowed.
     confidence : float
         One-sided level of confidence.
-    unseen : float
-        What a row costs whose like was not seen.
 
     Returns
     -------
@@ -235,10 +261,10 @@ def rows_for_bootstrap(
         None if more rows will not help.
     """
     room = tolerance + min(observed, 0.0)
-    if room <= 1e-12 or not math.isfinite(spread):
+    if room <= 1e-12 or not math.isfinite(bound.spread):
         return None
     quantiles = NormalDist().inv_cdf(confidence) + NormalDist().inv_cdf(_POWER)
     # The root of the number at which a spread and what was not seen together fill the room.
-    a, b = quantiles * spread * math.sqrt(n_rows), -math.log1p(-confidence) * unseen
+    a, b = quantiles * bound.spread * math.sqrt(n_rows), bound.burden
     root = (a + math.sqrt(a * a + 4 * room * b)) / (2 * room)
     return max(math.ceil(root * root), 1)
