@@ -18,7 +18,8 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 import skcompress as skc
-from skcompress.ir.report import format_bytes, text_table
+from skcompress.ir.report import format_bytes
+from skcompress.ir.tables import text_table
 
 DIGITS, CANCER = load_digits(return_X_y=True), load_breast_cancer(return_X_y=True)
 MLP = MLPClassifier((64,), max_iter=500, random_state=0)

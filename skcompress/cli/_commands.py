@@ -46,7 +46,7 @@ def compress(arguments: argparse.Namespace) -> int:
     dump(small, arguments.output, layout=arguments.layout, key=key)
     report = small.size_report_
     written = {"output": arguments.output, "bytes": Path(arguments.output).stat().st_size}
-    _print(arguments, str(report), written | report.to_dict())
+    _print(arguments, written | report.to_dict(), report)
     return 0
 
 
@@ -56,7 +56,7 @@ def inspect(arguments: argparse.Namespace) -> int:
 
     model = read_model(arguments.model, trusted_pickle=arguments.trusted_pickle)
     sizes = size_report(model)
-    _print(arguments, f"{model!r}\n{sizes}", {"repr": repr(model)} | sizes.to_dict())
+    _print(arguments, {"repr": repr(model)} | sizes.to_dict(), repr(model), sizes)
     return 0
 
 
@@ -76,7 +76,7 @@ def verify(arguments: argparse.Namespace) -> int:
         confidence=arguments.confidence,
         scoring=arguments.scoring,
     )
-    _print(arguments, str(report), report.to_dict())
+    _print(arguments, report.to_dict(), report)
     return 0 if report.not_worse else 1
 
 
@@ -111,7 +111,8 @@ def sign(arguments: argparse.Namespace) -> int:
     output = arguments.output or arguments.model
     dump(model, output, layout=arguments.layout, key=key)
     named = key.key_id.hex()
-    _print(arguments, f"{output} is signed with key {named}.", {"output": output, "key_id": named})
+    text = f"{output} is signed with key {named}."
+    _print(arguments, {"output": output, "key_id": named}, text)
     return 0
 
 
@@ -125,7 +126,7 @@ def check_signature(arguments: argparse.Namespace) -> int:
     found = verify_signature(arguments.model, keys)
     path = arguments.trusted_key[keys.index(found)]
     text = f"{arguments.model} was signed with the key in {path}."
-    _print(arguments, text, {"signed": True, "key": path, "key_id": found.key_id.hex()})
+    _print(arguments, {"signed": True, "key": path, "key_id": found.key_id.hex()}, text)
     return 0
 
 
@@ -145,7 +146,7 @@ def keygen(arguments: argparse.Namespace) -> int:
     if "public_key" in written:
         key.public_key.to_file(public)
         text += f"\n{public} checks signatures and can be given to anyone."
-    _print(arguments, text, written)
+    _print(arguments, written, text)
     return 0
 
 
@@ -191,5 +192,20 @@ def _header(model: Any, method: str, answers: np.ndarray) -> list[str]:
     return [method] if width == 1 else [f"{method}_{place}" for place in range(width)]
 
 
-def _print(arguments: argparse.Namespace, text: str, plain: dict[str, Any]) -> None:
-    print(json.dumps(plain) if arguments.json else text)
+def _print(arguments: argparse.Namespace, plain: dict[str, Any], *shown: Any) -> None:
+    """JSON where it is asked for; else tables in colours where a terminal and rich show them."""
+    if arguments.json:
+        print(json.dumps(plain))
+        return
+    if sys.stdout.isatty():
+        try:
+            from rich.console import Console
+        except ImportError:
+            pass
+        else:
+            console = Console()
+            for item in shown:
+                # A line is broken by the terminal, so that a path can be copied whole.
+                console.print(item, markup=False, soft_wrap=isinstance(item, str))
+            return
+    print(*shown, sep="\n")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import html
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
+
+from .tables import Printed, Table
 
 __all__ = ["Ledger", "LedgerEntry", "SizePart", "SizeReport", "Sizes", "format_bytes"]
 
@@ -30,7 +31,7 @@ class SizePart:
 
 
 @dataclasses.dataclass(frozen=True)
-class Sizes:
+class Sizes(Printed):
     """How large one model is.
 
     Attributes
@@ -68,12 +69,6 @@ class Sizes:
         """Plain dictionaries, lists and numbers, ready for JSON."""
         return dataclasses.asdict(self)
 
-    def __str__(self) -> str:
-        return "\n".join([self._title(), text_table(_PARTS_HEADER, self._rows())])
-
-    def _repr_html_(self) -> str:
-        return html_table(self._title(), _PARTS_HEADER, self._rows())
-
     def plot(self, ax: Any = None) -> Any:
         """Draw the parts as bars on a matplotlib axis, which is returned."""
         ax = axis_or_new(ax)
@@ -83,24 +78,25 @@ class Sizes:
         ax.set(xlabel="bytes in memory (grey: not needed to predict)", title=self.model)
         return ax
 
-    def _title(self) -> str:
+    def _tables(self) -> list[Table]:
         lzma = "" if self.lzma_bytes is None else f" ({format_bytes(self.lzma_bytes)} with LZMA)"
-        return (
+        title = (
             f"{self.model}: {format_bytes(self.disk_bytes)} on disk{lzma}, "
             f"{format_bytes(self.memory_bytes)} in memory"
         )
-
-    def _rows(self) -> list[tuple[str, ...]]:
         total = max(self.memory_bytes, 1)
-        return [
+        shares = [part.memory_bytes / total for part in self.parts]
+        rows = [
             (
                 part.name,
                 format_bytes(part.memory_bytes),
-                f"{part.memory_bytes / total:.1%}",
+                f"{share:.1%}",
                 "yes" if part.needed else "no",
             )
-            for part in self.parts
+            for part, share in zip(self.parts, shares, strict=True)
         ]
+        kinds = ["" if part.needed else "minor" for part in self.parts]
+        return [Table(title, _PARTS_HEADER, rows, heading=title, shares=shares, kinds=kinds)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +130,7 @@ class LedgerEntry:
 
 
 @dataclasses.dataclass(frozen=True)
-class Ledger:
+class Ledger(Printed):
     """The passes that a model went through, in order.
 
     Examples
@@ -156,14 +152,8 @@ class Ledger:
         """One plain dictionary an entry, ready for JSON."""
         return [dataclasses.asdict(entry) for entry in self.entries]
 
-    def __str__(self) -> str:
-        return text_table(_LEDGER_HEADER, self._rows())
-
-    def _repr_html_(self) -> str:
-        return html_table("What was done", _LEDGER_HEADER, self._rows())
-
-    def _rows(self) -> list[tuple[str, ...]]:
-        return [
+    def _tables(self) -> list[Table]:
+        rows = [
             (
                 entry.step,
                 entry.outcome + (f": {entry.note}" if entry.note else ""),
@@ -175,10 +165,12 @@ class Ledger:
             )
             for entry in self.entries
         ]
+        kinds = [_OUTCOMES.get(entry.outcome, "") for entry in self.entries]
+        return [Table("What was done", _LEDGER_HEADER, rows, kinds=kinds)]
 
 
 @dataclasses.dataclass(frozen=True)
-class SizeReport:
+class SizeReport(Printed):
     """Sizes before and after compression, and what led from one to the other.
 
     Attributes
@@ -224,14 +216,6 @@ class SizeReport:
             "ledger": self.ledger.to_dict(),
         }
 
-    def __str__(self) -> str:
-        table = text_table(_SIZES_HEADER, self._rows())
-        return f"{self.before.model}: {self.ratio:.1f} times smaller\n{table}\n\n{self.ledger}"
-
-    def _repr_html_(self) -> str:
-        title = f"{self.before.model}: {self.ratio:.1f} times smaller"
-        return html_table(title, _SIZES_HEADER, self._rows()) + self.ledger._repr_html_()
-
     def plot(self, ax: Any = None) -> Any:
         """Draw both models as bars on a matplotlib axis (log scale), which is returned."""
         ax = axis_or_new(ax)
@@ -247,64 +231,28 @@ class SizeReport:
         ax.legend()
         return ax
 
-    def _rows(self) -> list[tuple[str, ...]]:
+    def _tables(self) -> list[Table]:
         before, after = self.before, self.after
-        rows = [
-            ("disk", format_bytes(before.disk_bytes), format_bytes(after.disk_bytes), self.ratio),
-            (
-                "memory",
-                format_bytes(before.memory_bytes),
-                format_bytes(after.memory_bytes),
-                self.memory_ratio,
-            ),
-        ]
+        pairs = [("disk", before.disk_bytes, after.disk_bytes)]
         if before.lzma_bytes is not None:
-            ratio = before.lzma_bytes / after.disk_bytes
-            rows.insert(
-                1,
-                (
-                    "disk (LZMA before)",
-                    format_bytes(before.lzma_bytes),
-                    format_bytes(after.disk_bytes),
-                    ratio,
-                ),
-            )
-        return [(name, old, new, f"{ratio:.1f}") for name, old, new, ratio in rows]
+            pairs.append(("disk (LZMA before)", before.lzma_bytes, after.disk_bytes))
+        pairs.append(("memory", before.memory_bytes, after.memory_bytes))
+        ratios = [old / max(new, 1) for _, old, new in pairs]
+        rows = [
+            (name, format_bytes(old), format_bytes(new), f"{ratio:.1f}")
+            for (name, old, new), ratio in zip(pairs, ratios, strict=True)
+        ]
+        title = f"{before.model}: {self.ratio:.1f} times smaller"
+        # What is left of each.
+        shares = [min(1 / max(ratio, 1e-9), 1.0) for ratio in ratios]
+        sizes = Table(title, _SIZES_HEADER, rows, heading=title, shares=shares)
+        return [sizes, *self.ledger._tables()]  # noqa: SLF001
 
 
 _PARTS_HEADER = ("part", "memory", "share", "needed to predict")
 _SIZES_HEADER = ("", "before", "after", "ratio")
+_OUTCOMES = {"reverted": "unknown", "skipped": "minor"}
 _LEDGER_HEADER = ("pass", "outcome", "before", "after", "score before", "score after", "seconds")
-
-
-def text_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns aligned with spaces, the first two to the left, a rule under the header."""
-    table = [tuple(header), *(tuple(row) for row in rows)]
-    widths = [max(len(row[place]) for row in table) for place in range(len(header))]
-
-    def line(row: Sequence[str]) -> str:
-        cells = [
-            cell.ljust(width) if place == 0 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        return "  ".join(cells).rstrip()
-
-    return "\n".join(
-        [line(table[0]), "  ".join("-" * width for width in widths)]
-        + [line(row) for row in table[1:]]
-    )
-
-
-def html_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """The same as an HTML table; every cell is escaped."""
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    return (
-        f"<table><caption>{html.escape(title)}</caption>"
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    )
 
 
 def _number(value: float | None) -> str:

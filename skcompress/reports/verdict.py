@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.report import axis_or_new, html_table, text_table
+from ..ir.report import axis_or_new
+from ..ir.tables import Printed, Table
 
 __all__ = ["Flips", "VerifyReport"]
 
@@ -36,7 +37,7 @@ class Flips:
 
 
 @dataclasses.dataclass(frozen=True)
-class VerifyReport:
+class VerifyReport(Printed):
     """What compression did to a model's answers on some rows.
 
     Attributes
@@ -136,18 +137,6 @@ class VerifyReport:
             "verdict": self.verdict,
         }
 
-    def __str__(self) -> str:
-        parts = [self.verdict, text_table(("", ""), self._rows())]
-        if any(flips.changed for flips in self.flips):
-            parts.append(text_table(_FLIPS_HEADER, self._flip_rows()))
-        return "\n\n".join(parts)
-
-    def _repr_html_(self) -> str:
-        tables = html_table(self.verdict, ("", ""), self._rows())
-        if self.flips:
-            tables += html_table("Changes by class", _FLIPS_HEADER, self._flip_rows())
-        return tables
-
     def plot(self, ax: Any = None) -> Any:
         """Draw the difference, its bound and the tolerance on a matplotlib axis, returned."""
         ax = axis_or_new(ax)
@@ -160,6 +149,20 @@ class VerifyReport:
         ax.set(xlabel=f"difference of {self.scoring}", yticks=[], title=self.verdict)
         ax.legend()
         return ax
+
+    def _tables(self) -> list[Table]:
+        kind = "good" if self.not_worse else "unknown"
+        if not self.difference > -self.tolerance:
+            kind = "bad"
+        tables = [
+            Table(self.verdict, ("", ""), self._rows(), heading=f"{self.verdict}\n", kind=kind)
+        ]
+        if any(flips.changed for flips in self.flips):
+            most = max(flips.changed for flips in self.flips)
+            shares = [flips.changed / most for flips in self.flips]
+            rows = self._flip_rows()
+            tables.append(Table("Changes by class", _FLIPS_HEADER, rows, shares=shares))
+        return tables
 
     def _rows(self) -> list[tuple[str, str]]:
         rows = [

@@ -10,10 +10,12 @@ import numpy as np
 from scipy.stats import rankdata
 
 from ..exceptions import BudgetError
+from ..ir.report import format_bytes
+from ..ir.tables import Table
 from ._folds import Measured
 from ._front import pareto
 
-__all__ = ["budget_error", "choose", "front_of", "table"]
+__all__ = ["budget_error", "choose", "front_of", "front_table", "table"]
 
 
 def table(
@@ -130,6 +132,32 @@ def front_of(results: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for place in pareto(results["n_bytes"], results["mean_test_score"])
     ]
+
+
+def front_table(
+    front: Sequence[dict[str, Any]], chosen: int, original_score: float, n_candidates: int
+) -> Table:
+    """The front as a terminal shows it, with the choice marked."""
+    most = max(point["n_bytes"] for point in front)
+    names = sorted({name for point in front for name in point["params"]})
+    rows = [
+        (
+            format_bytes(point["n_bytes"]),
+            f"{point['score']:.4f}",
+            f"{point['loss']:+.4f}",
+            *(str(point["params"].get(name, "")) for name in names),
+        )
+        for point in front
+    ]
+    title = f"{len(front)} of {n_candidates} candidates that no other beats"
+    title += f"; the uncompressed model scores {original_score:.4f}"
+    return Table(
+        title,
+        ("file", "score", "loss", *names),
+        rows,
+        shares=[point["n_bytes"] / most for point in front],
+        kinds=["good" if point["index"] == chosen else "" for point in front],
+    )
 
 
 def budget_error(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -30,7 +31,7 @@ from ..ir.report import axis_or_new
 from ._folds import fit_fold, score_of
 from ._measure import Measurements, compress_whole
 from ._problem import Problem
-from ._results import budget_error, choose, front_of, table
+from ._results import budget_error, choose, front_of, front_table, table
 from ._space import default_space, listed, may_judge
 from ._strategies import STRATEGIES
 
@@ -348,6 +349,14 @@ class CompressionSearchCV(Delegating):
         if routing_enabled():
             routed = dict(process_routing(self, "score", **params).scorer.score)
         return score_of(self.model_, self.scorer_, X, y, routed)
+
+    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
+        from rich.text import Text
+
+        yield Text(repr(self))
+        if hasattr(self, "pareto_front_"):
+            count = len(self.cv_results_["params"])
+            yield front_table(self.pareto_front_, self.best_index_, self.original_score_, count)
 
     def plot(self, ax: Any = None) -> Any:
         """Draw all candidates and the front on a matplotlib axis, which is returned."""

@@ -11,7 +11,8 @@ from ..estimators import compress
 from ..estimators._compress import take
 from ..families import lift
 from ..ir import SizeReport, Sizes
-from ..ir.report import format_bytes, html_table, text_table
+from ..ir.report import format_bytes
+from ..ir.tables import Printed, Table
 from ..recipes import LEVELS
 from ..reports import size_report
 from ..reports._answers import compact_of
@@ -45,7 +46,7 @@ class LevelEstimate:
 
 
 @dataclasses.dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Printed):
     """Where a model's bytes are, what it does not need, and whether to compress it.
 
     Attributes
@@ -87,22 +88,19 @@ class Diagnosis:
         plain = dataclasses.asdict(self)
         return plain | {name: list(plain[name]) for name in ("redundancies", "levels")}
 
-    def __str__(self) -> str:
-        tables = [text_table(header, rows) for _, header, rows in self._tables()]
-        advice = f"Recommended: {self.recommendation}\n{self.reason}"
-        return "\n\n".join([advice, str(self.sizes), *tables])
-
-    def _repr_html_(self) -> str:
-        tables = [html_table(*table) for table in self._tables()]
-        advice = html_table("Recommended", ("do", "because"), [(self.recommendation, self.reason)])
-        return "".join([advice, self.sizes._repr_html_(), *tables])
-
     def plot(self, ax: Any = None) -> Any:
         """Draw the parts as bars on a matplotlib axis, which is returned."""
         return self.sizes.plot(ax)
 
-    def _tables(self) -> list[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
-        before = self.sizes.disk_bytes
+    def _tables(self) -> list[Table]:
+        advice = Table(
+            "Recommended",
+            ("do", "because"),
+            [(self.recommendation, self.reason)],
+            text=f"Recommended: {self.recommendation}\n{self.reason}",
+            kind="good",
+        )
+        before = max(self.sizes.disk_bytes, 1)
         found: list[tuple[str, ...]] = [
             (r.what, f"{r.count:,}", f"{r.total:,}") for r in self.redundancies
         ]
@@ -116,8 +114,20 @@ class Diagnosis:
             for estimate in self.levels
         ]
         return [
-            ("Redundant", ("redundant", "number", "of"), found),
-            ("Levels", ("level", "file", "times smaller", "loss of score"), levels),
+            advice,
+            *self.sizes._tables(),  # noqa: SLF001
+            Table(
+                "Redundant",
+                ("redundant", "number", "of"),
+                found,
+                shares=[r.count / max(r.total, 1) for r in self.redundancies],
+            ),
+            Table(
+                "Levels",
+                ("level", "file", "times smaller", "loss of score"),
+                levels,
+                shares=[min(estimate.n_bytes / before, 1.0) for estimate in self.levels],
+            ),
         ]
 
 

@@ -25,7 +25,8 @@ from ..ir import (
     decode,
     shape_of,
 )
-from ..ir.report import axis_or_new, html_table, text_table
+from ..ir.report import axis_or_new
+from ..ir.tables import Printed, Table
 from ..passes import (
     Context,
     Data,
@@ -65,7 +66,7 @@ class PartSensitivity:
 
 
 @dataclasses.dataclass(frozen=True)
-class SensitivityReport:
+class SensitivityReport(Printed):
     """Score against bits, part by part.
 
     Attributes
@@ -104,12 +105,6 @@ class SensitivityReport:
         parts = [part | {"scores": list(part["scores"])} for part in plain["parts"]]
         return plain | {"bits": list(self.bits), "parts": parts}
 
-    def __str__(self) -> str:
-        return f"{self._title()}\n{text_table(self._header(), self._rows())}"
-
-    def _repr_html_(self) -> str:
-        return html_table(self._title(), self._header(), self._rows())
-
     def plot(self, ax: Any = None) -> Any:
         """Draw the score of each part against its bits on a matplotlib axis, returned."""
         ax = axis_or_new(ax)
@@ -120,16 +115,21 @@ class SensitivityReport:
         ax.legend()
         return ax
 
-    def _title(self) -> str:
-        return f"{self.model}: score {self.score:.4f}, and with one part rounded to so many bits"
-
-    def _header(self) -> tuple[str, ...]:
-        return ("part", "values", *(str(bits) for bits in self.bits))
-
-    def _rows(self) -> list[tuple[str, ...]]:
-        return [
+    def _tables(self) -> list[Table]:
+        title = f"{self.model}: score {self.score:.4f}, and with one part rounded to so many bits"
+        rows = [
             (part.name, f"{part.n_values:,}", *(f"{score:.4f}" for score in part.scores))
             for part in self.parts
+        ]
+        largest = max((part.n_values for part in self.parts), default=1)
+        return [
+            Table(
+                title,
+                ("part", "values", *(str(bits) for bits in self.bits)),
+                rows,
+                heading=title,
+                shares=[part.n_values / largest for part in self.parts],
+            )
         ]
 
 

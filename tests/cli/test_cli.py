@@ -59,6 +59,29 @@ def test_compress_inspect_and_predict(folder, capsys):
     assert np.array_equal(np.array(printed[1:], float), expected)
 
 
+def test_a_terminal_shows_colours_and_a_pipe_plain_text(folder, capsys, monkeypatch):
+    pytest.importorskip("rich")
+    compress("--level", "lossless")
+    plain = capsys.readouterr().out
+    assert "times smaller\n" in plain
+    assert "\x1b" not in plain
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    rows = ["--data", "rows.csv", "--target-column", "kind", "--tolerance", "0.1"]
+    run("verify", "forest.joblib", "m.skc", "--trusted-pickle", *rows)
+    shown = capsys.readouterr().out
+    assert "\x1b[1;32mnot worse by 0.1" in shown
+    run("inspect", "m.skc")
+    assert "█" in capsys.readouterr().out
+    run("inspect", "m.skc", "--json")
+    assert "\x1b" not in capsys.readouterr().out
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    run("inspect", "m.skc")
+    assert "\x1b" not in capsys.readouterr().out
+
+
 def test_columns_are_taken_by_their_names(folder):
     compress("--level", "lossless")
     pd.read_csv("rows.csv").iloc[:, ::-1].to_csv("turned.csv", index=False)
