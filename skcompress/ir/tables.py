@@ -11,6 +11,8 @@ __all__ = ["Printed", "Table", "text_table"]
 
 _COLORS = {"good": "green", "bad": "red", "unknown": "yellow", "minor": "dim", "": ""}
 _BAR_WIDTH = 20
+_NUMBER, _SENTENCE = 9, 30
+"""Lengths up to which a cell is a number with its unit, and from which it is a sentence."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,14 +55,17 @@ class Table:
         return table if self.heading is None else f"{self.heading}\n{table}"
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in self.header)
+        # Columns of sentences read from the left, numbers are compared from the right.
+        read = [any(len(row[k]) > _SENTENCE for row in self.rows) for k in range(len(self.header))]
+        head = "".join(_cell("th", *pair) for pair in zip(self.header, read, strict=True))
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+            "<tr>" + "".join(_cell("td", *pair) for pair in zip(row, read, strict=True)) + "</tr>"
             for row in self.rows
         )
         return (
             f"<table><caption>{html.escape(self.title)}</caption>"
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            + (f"<thead><tr>{head}</tr></thead>" if any(self.header) else "")
+            + f"<tbody>{body}</tbody></table>"
         )
 
     def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
@@ -85,6 +90,15 @@ class Table:
                 cells.append(Bar(1.0, 0.0, self.shares[place], width=_BAR_WIDTH))
             shown.add_row(*cells, style=style)
         yield shown
+
+
+def _cell(tag: str, text: str, read: bool) -> str:
+    escaped = html.escape(text)
+    if len(text) <= _NUMBER:
+        # A number stays with its unit.
+        escaped = escaped.replace(" ", "&nbsp;")
+    style = ' style="text-align: left"' if read else ""
+    return f"<{tag}{style}>{escaped}</{tag}>"
 
 
 class Printed:

@@ -15,6 +15,7 @@ __all__ = ["Series", "bars", "scatter"]
 
 _WIDTH, _HEIGHT = 720, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 34, 46
+_LEGEND_COLUMNS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +62,7 @@ def scatter(
     y_label: str,
     log_x: bool = False,
     level: float | None = None,
+    ticks: Sequence[float] | None = None,
 ) -> str:
     """Points and lines on axes.
 
@@ -76,6 +78,8 @@ def scatter(
         Logarithmic.
     level : float or None
         Where a dashed line goes across.
+    ticks : sequence of float or None
+        Places that the horizontal axis names; None: five at equal distances.
     """
     pairs = [point for one in series for point in one.points]
     xs = np.array([x for x, _ in pairs] or [1.0, 2.0])
@@ -90,18 +94,18 @@ def scatter(
     def up(y: float) -> float:
         return _HEIGHT - _BOTTOM - (y - y_low) / (y_high - y_low) * (_HEIGHT - _TOP - _BOTTOM)
 
-    parts = [_open(title, _HEIGHT)]
+    parts = [_open(title, _HEIGHT + 20 * math.ceil(len(series) / _LEGEND_COLUMNS))]
     parts += [
         f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{up(y):.1f}" y2="{up(y):.1f}" '
         'stroke="#8884"></line>'
         f'<text x="{_LEFT - 6}" y="{up(y) + 4:.1f}" text-anchor="end">{y:.3g}</text>'
         for y in np.linspace(y_low, y_high, 5)
     ]
-    for at in np.linspace(x_low, x_high, 5):
-        x = 10**at if log_x else at
+    evenly = np.linspace(x_low, x_high, 5)
+    for x in ticks if ticks is not None else 10**evenly if log_x else evenly:
         text = format_bytes(x) if log_x else f"{x:.3g}"
         parts.append(
-            f'<text x="{across(x):.1f}" y="{_HEIGHT - _BOTTOM + 16}" text-anchor="middle">'
+            f'<text x="{across(x):.1f}" y="{_HEIGHT - _BOTTOM + 20}" text-anchor="middle">'
             f"{text}</text>"
         )
     if level is not None:
@@ -118,16 +122,17 @@ def scatter(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{one.color}"></circle>'
             for x, y in spots
         ]
-        y = _TOP + 8 + 18 * place
+        # Below, where no point can be.
+        row, column = divmod(place, _LEGEND_COLUMNS)
+        x, y = _LEFT + 210 * column, _HEIGHT + 10 + 20 * row
         parts.append(
-            f'<circle cx="{_WIDTH - 150}" cy="{_HEIGHT - y - 40}" r="4" fill="{one.color}">'
-            f'</circle><text x="{_WIDTH - 140}" y="{_HEIGHT - y - 36}">{html.escape(one.name)}'
-            "</text>"
+            f'<circle cx="{x}" cy="{y - 4}" r="4" fill="{one.color}"></circle>'
+            f'<text x="{x + 10}" y="{y}">{html.escape(one.name)}</text>'
         )
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
     parts.append(
         f'<text x="{middle}" y="{_HEIGHT - 8}" text-anchor="middle">{html.escape(x_label)}</text>'
-        f'<text x="{_LEFT}" y="{_TOP - 6}" text-anchor="middle">{html.escape(y_label)}</text>'
+        f'<text x="4" y="16">{html.escape(y_label)}</text>'
     )
     return "".join([*parts, "</svg>"])
 

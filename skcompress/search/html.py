@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import math
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 from ..ir import SizeReport
 from ..ir.report import format_bytes
+from ..ir.tables import Printed
 from ..reports import VerifyReport
 from ._svg import Series, bars, scatter
 from .compression_search import CompressionSearchCV
@@ -29,8 +31,8 @@ table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular
 caption { text-align: left; font-weight: 600; padding: .3rem 0; }
 th, td { padding: .2rem .8rem; border-bottom: 1px solid var(--line); text-align: right; }
 th:first-child, td:first-child { text-align: left; }
-svg { max-width: 100%; height: auto; } svg text { font: 12px system-ui, sans-serif;
-fill: currentColor; }
+svg { max-width: 100%; min-width: 34rem; height: auto; }
+svg text { font: 12px system-ui, sans-serif; fill: currentColor; }
 """
 
 
@@ -118,16 +120,23 @@ def _section(title: str, *content: str) -> list[str]:
     return [f"<section><h2>{html.escape(title)}</h2>", *content, "</section>"]
 
 
-def _scroll(table: str) -> str:
-    return f'<div class="scroll">{table}</div>'
+def _scroll(content: str) -> str:
+    """What may be wider than the page, beside which nothing else then moves."""
+    return f'<div class="scroll">{content}</div>'
+
+
+def _tables(report: Printed) -> list[str]:
+    return [_scroll(table._repr_html_()) for table in report._tables()]  # noqa: SLF001
 
 
 def _verdict(report: VerifyReport) -> list[str]:
     kind = "verdict good" if report.not_worse else "verdict"
     text = html.escape(report.verdict[:1].upper() + report.verdict[1:])
-    return _section(
-        "Verdict", f'<p class="{kind}"><strong>{text}.</strong></p>', _scroll(report._repr_html_())
-    )
+    # The paragraph has said it, so the table need not.
+    first, *others = report._tables()  # noqa: SLF001
+    tables = (dataclasses.replace(first, title="In figures"), *others)
+    shown = (_scroll(table._repr_html_()) for table in tables)
+    return _section("Verdict", f'<p class="{kind}"><strong>{text}.</strong></p>', *shown)
 
 
 def _sizes(report: SizeReport) -> list[str]:
@@ -139,7 +148,7 @@ def _sizes(report: SizeReport) -> list[str]:
         )
         for name, sizes in (("Before", report.before), ("After", report.after))
     ]
-    return _section("Bytes by part", *charts, _scroll(report._repr_html_()))
+    return _section("Bytes by part", *map(_scroll, charts), *_tables(report))
 
 
 def _search(search: CompressionSearchCV) -> list[str]:
@@ -164,7 +173,7 @@ def _search(search: CompressionSearchCV) -> list[str]:
         f"{len(everything)} candidates were measured on {search.n_splits_} folds. Chosen: "
         f"{settings}. The dashed line is the uncompressed model."
     )
-    return _section("Search", f"<p>{html.escape(text)}</p>", chart)
+    return _section("Search", f"<p>{html.escape(text)}</p>", _scroll(chart))
 
 
 def _points(pairs: Sequence[tuple[Any, Any]]) -> list[tuple[float, float]]:
@@ -187,9 +196,10 @@ def _sensitivity(report: SensitivityReport) -> list[str]:
         x_label="bits a value",
         y_label="score",
         level=report.score,
+        ticks=report.bits,
     )
-    return _section("Sensitivity", chart, _scroll(report._repr_html_()))
+    return _section("Sensitivity", _scroll(chart), *_tables(report))
 
 
 def _diagnosis(report: Diagnosis) -> list[str]:
-    return _section("Diagnosis", _scroll(report._repr_html_()))
+    return _section("Diagnosis", *_tables(report))
