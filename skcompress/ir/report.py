@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
+from .display import Display, axis_or_new
 from .tables import Printed, Table
 
 __all__ = ["Ledger", "LedgerEntry", "SizePart", "SizeReport", "Sizes", "format_bytes"]
@@ -69,14 +70,14 @@ class Sizes(Printed):
         """Plain dictionaries, lists and numbers, ready for JSON."""
         return dataclasses.asdict(self)
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the parts as bars on a matplotlib axis, which is returned."""
+    def plot(self, ax: Any = None) -> Display:
+        """Draw the parts as bars on a matplotlib axis, ``ax_`` of what is returned."""
         ax = axis_or_new(ax)
         names = [part.name for part in self.parts][::-1]
         colors = ["C0" if part.needed else "C7" for part in self.parts][::-1]
         ax.barh(names, [part.memory_bytes for part in self.parts][::-1], color=colors)
         ax.set(xlabel="bytes in memory (grey: not needed to predict)", title=self.model)
-        return ax
+        return Display(ax)
 
     def _tables(self) -> list[Table]:
         lzma = "" if self.lzma_bytes is None else f" ({format_bytes(self.lzma_bytes)} with LZMA)"
@@ -216,8 +217,8 @@ class SizeReport(Printed):
             "ledger": self.ledger.to_dict(),
         }
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw both models as bars on a matplotlib axis (log scale), which is returned."""
+    def plot(self, ax: Any = None) -> Display:
+        """Draw both models as bars on a matplotlib axis (log scale), ``ax_`` of the result."""
         ax = axis_or_new(ax)
         labels = ["disk", "memory"]
         pairs = (("before", self.before, -0.2, "C7"), ("after", self.after, 0.2, "C0"))
@@ -229,7 +230,7 @@ class SizeReport(Printed):
         ax.set_xticks(range(len(labels)), labels)
         ax.set(yscale="log", ylabel="bytes", title=self.before.model)
         ax.legend()
-        return ax
+        return Display(ax)
 
     def _tables(self) -> list[Table]:
         before, after = self.before, self.after
@@ -257,16 +258,3 @@ _LEDGER_HEADER = ("pass", "outcome", "before", "after", "score before", "score a
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
-
-
-def axis_or_new(ax: Any) -> Any:
-    """The axis itself, or a new one; matplotlib is imported only here."""
-    if ax is not None:
-        return ax
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "plot() needs matplotlib; install it with: pip install 'skcompress[plot]'"
-        ) from error
-    return plt.subplots()[1]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir.report import axis_or_new
+from ..ir.display import Display, axis_or_new
 from ..ir.tables import Printed, Table
 
 __all__ = ["Flips", "VerifyReport"]
@@ -137,8 +137,8 @@ class VerifyReport(Printed):
             "verdict": self.verdict,
         }
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the difference, its bound and the tolerance on a matplotlib axis, returned."""
+    def plot(self, ax: Any = None) -> Display:
+        """Draw difference, bound and tolerance on a matplotlib axis, ``ax_`` of the result."""
         ax = axis_or_new(ax)
         color = "C2" if self.not_worse else "C3"
         bound = max(self.lower_bound, self.difference - 20 * max(self.tolerance, 1e-9))
@@ -148,7 +148,7 @@ class VerifyReport(Printed):
         ax.axvline(0, color="C7", linewidth=0.8)
         ax.set(xlabel=f"difference of {self.scoring}", yticks=[], title=self.verdict)
         ax.legend()
-        return ax
+        return Display(ax)
 
     def _tables(self) -> list[Table]:
         kind = "good" if self.not_worse else "unknown"

@@ -22,6 +22,9 @@ __all__ = ["Measurements", "compress_whole"]
 
 Params = dict[str, Any]
 
+_BLOCK = 16
+"""Candidates that are measured together: an interruption loses no more."""
+
 
 @dataclasses.dataclass
 class Measurements:
@@ -58,22 +61,32 @@ class Measurements:
         new = {_key(params): params for params in candidates}
         if share == 1:
             new = {key: params for key, params in new.items() if key not in self.whole}
-        compressors = [clone(self.template).set_params(**params) for params in new.values()]
+        rows: dict[str, tuple[Params, list[Measured]]] = {}
+        keys = list(new)
+        for start in range(0, len(keys), _BLOCK):
+            block = {key: new[key] for key in keys[start : start + _BLOCK]}
+            found = self._measure(block, share)
+            self.spent += share * len(block)
+            if share == 1:
+                self.whole |= found
+            rows |= found
+        rows = self.whole if share == 1 else rows
+        return [_point(rows[_key(params)][1]) for params in candidates]
+
+    def _measure(
+        self, block: dict[str, Params], share: float
+    ) -> dict[str, tuple[Params, list[Measured]]]:
+        compressors = [clone(self.template).set_params(**params) for params in block.values()]
         tasks = itertools.product(compressors, enumerate(self.folds))
         flat: list[Measured] = self.parallel(
             delayed(evaluate)(compressor, fold, self.scorer, share, self.seed, weigh=place == 0)
             for compressor, (place, fold) in tasks
         )
-        self.spent += share * len(new)
         step = len(self.folds)
-        rows = {
+        return {
             key: (params, flat[place * step : (place + 1) * step])
-            for place, (key, params) in enumerate(new.items())
+            for place, (key, params) in enumerate(block.items())
         }
-        if share == 1:
-            self.whole |= rows
-            rows = self.whole
-        return [_point(rows[_key(params)][1]) for params in candidates]
 
 
 def _key(params: Params) -> str:

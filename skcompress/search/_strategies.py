@@ -108,6 +108,7 @@ def optuna(problem: Problem) -> None:
             directions=["maximize", "minimize"],
             sampler=library.samplers.TPESampler(seed=problem.random_state),
         )
+        problem.study = study
         for start in range(0, limit, _AT_ONCE):
             trials = [study.ask() for _ in range(min(_AT_ONCE, limit - start))]
             chosen = [_suggested(trial, problem.space) for trial in trials]
@@ -116,7 +117,6 @@ def optuna(problem: Problem) -> None:
                 study.tell(trial, [point.score, math.log(point.n_bytes)])
     finally:
         library.logging.set_verbosity(level)
-    problem.study = study
 
 
 def _suggested(trial: Any, space: Sequence[Params]) -> Params:

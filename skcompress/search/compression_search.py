@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from numbers import Integral, Real
@@ -20,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..estimators import ModelCompressor
 from ..estimators._compress import seed_of
 from ..estimators._delegate import Delegating, unwrapped
+from ..exceptions import BudgetError
 from ..families._sklearn_internals import (
     HasMethods,
     Interval,
@@ -27,7 +29,7 @@ from ..families._sklearn_internals import (
     fit_context,
     routing_enabled,
 )
-from ..ir.report import axis_or_new
+from ..ir.display import Display, axis_or_new
 from ._folds import fit_fold, score_of
 from ._measure import Measurements, compress_whole
 from ._problem import Problem
@@ -264,7 +266,8 @@ class CompressionSearchCV(Delegating):
         try:
             STRATEGIES[self.strategy](problem)
         except KeyboardInterrupt:
-            if measured.whole:
+            # What was measured is kept, even if nothing of it is within the limits.
+            with contextlib.suppress(BudgetError):
                 self._conclude(problem, measured)
             raise
         self._conclude(problem, measured)
@@ -301,6 +304,8 @@ class CompressionSearchCV(Delegating):
         if problem.study is not None:
             self.study_ = problem.study
         self.n_evaluations_ = measured.spent
+        if not measured.whole:
+            return
         candidates, rows = zip(*measured.whole.values(), strict=True)
         self.cv_results_ = table(candidates, rows, np.array([f.score for f in measured.folds]))
         results = self.cv_results_
@@ -358,8 +363,8 @@ class CompressionSearchCV(Delegating):
             count = len(self.cv_results_["params"])
             yield front_table(self.pareto_front_, self.best_index_, self.original_score_, count)
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw all candidates and the front on a matplotlib axis, which is returned."""
+    def plot(self, ax: Any = None) -> Display:
+        """Draw all candidates and the front on a matplotlib axis, ``ax_`` of what is returned."""
         check_is_fitted(self, "cv_results_")
         ax = axis_or_new(ax)
         results = self.cv_results_
@@ -371,7 +376,7 @@ class CompressionSearchCV(Delegating):
         ax.axhline(self.original_score_, color="black", linestyle="--", label="uncompressed")
         ax.set(xscale="log", xlabel="bytes", ylabel="score")
         ax.legend()
-        return ax
+        return Display(ax)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """How metadata reaches the inner estimator's `fit`, the splitter and the scorer.

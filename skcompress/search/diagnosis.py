@@ -11,6 +11,7 @@ from ..estimators import compress
 from ..estimators._compress import take
 from ..families import lift
 from ..ir import SizeReport, Sizes
+from ..ir.display import Display
 from ..ir.report import format_bytes
 from ..ir.tables import Printed, Table
 from ..recipes import LEVELS
@@ -88,8 +89,8 @@ class Diagnosis(Printed):
         plain = dataclasses.asdict(self)
         return plain | {name: list(plain[name]) for name in ("redundancies", "levels")}
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the parts as bars on a matplotlib axis, which is returned."""
+    def plot(self, ax: Any = None) -> Display:
+        """Draw the parts as bars on a matplotlib axis, ``ax_`` of what is returned."""
         return self.sizes.plot(ax)
 
     def _tables(self) -> list[Table]:

@@ -25,7 +25,7 @@ from ..ir import (
     decode,
     shape_of,
 )
-from ..ir.report import axis_or_new
+from ..ir.display import Display, axis_or_new
 from ..ir.tables import Printed, Table
 from ..passes import (
     Context,
@@ -105,15 +105,15 @@ class SensitivityReport(Printed):
         parts = [part | {"scores": list(part["scores"])} for part in plain["parts"]]
         return plain | {"bits": list(self.bits), "parts": parts}
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the score of each part against its bits on a matplotlib axis, returned."""
+    def plot(self, ax: Any = None) -> Display:
+        """Draw each part's score against its bits on a matplotlib axis, ``ax_`` of the result."""
         ax = axis_or_new(ax)
         for part in self.parts[:10]:
             ax.plot(self.bits, part.scores, marker=".", label=part.name)
         ax.axhline(self.score, color="black", linestyle="--", label="as it is")
         ax.set(xlabel="bits a value", ylabel="score", title=self.model)
         ax.legend()
-        return ax
+        return Display(ax)
 
     def _tables(self) -> list[Table]:
         title = f"{self.model}: score {self.score:.4f}, and with one part rounded to so many bits"

@@ -165,6 +165,6 @@ def test_shown_to_people_and_machines():
     assert {flips["label"] for flips in plain["flips"]} <= set(range(10))
     assert "McNemar" in str(report)
     assert "<table>" in report._repr_html_()
-    ax = report.plot()
+    ax = report.plot().ax_
     assert ax.get_title() == report.verdict
     mpl.pyplot.close(ax.figure)

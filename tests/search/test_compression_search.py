@@ -191,11 +191,11 @@ def test_levels_beside_settings():
 
 
 def test_interruption_keeps_what_was_measured():
-    calls = []
+    calls, limit = [], [40]
 
     def impatient(estimator, X, y):
         calls.append(estimator)
-        if len(calls) == 40:
+        if len(calls) == limit[0]:
             raise KeyboardInterrupt
         return estimator.score(X, y)
 
@@ -209,6 +209,13 @@ def test_interruption_keeps_what_was_measured():
     assert found.best_params_ == found.cv_results_["params"][found.best_index_]
     assert len(found.pareto_front_) <= measured
     assert not hasattr(found, "model_")
+    # Two scores a fold before, then three for each candidate
+    limit[0] = 6 + 20 * 3
+    impossible = search(space=space, scoring=impatient, strategy="grid", max_bytes=1)
+    calls.clear()
+    with pytest.raises(KeyboardInterrupt):
+        impossible.fit(X, y)
+    assert len(impossible.cv_results_["params"]) == 16
 
 
 def test_levels_are_judged_on_rows_that_were_not_fitted_on():
@@ -288,8 +295,9 @@ def test_methods_before_and_after_fit():
 
 def test_plot_and_pickle():
     found = search().fit(X, y)
-    ax = found.plot()
-    assert ax.get_xlabel() == "bytes"
-    mpl.pyplot.close(ax.figure)
+    display = found.plot()
+    assert display.ax_.get_xlabel() == "bytes"
+    assert found.plot(display.ax_).ax_ is display.ax_
+    mpl.pyplot.close(display.figure_)
     copy = pickle.loads(pickle.dumps(found))
     assert (copy.predict(X_test) == found.predict(X_test)).all()

@@ -106,5 +106,5 @@ def test_shown_to_people_and_machines(rows):
     assert plain["levels"][0]["level"] == "lossless"
     assert "Recommended" in str(diagnosis)
     assert "<table>" in diagnosis._repr_html_()
-    ax = diagnosis.plot()
+    ax = diagnosis.plot().ax_
     mpl.pyplot.close(ax.figure)

@@ -96,6 +96,6 @@ def test_shown_to_people_and_machines():
     assert len(plain["parts"][0]["scores"]) == 2
     assert "class" in str(report)
     assert "<table>" in report._repr_html_()
-    ax = report.plot()
+    ax = report.plot().ax_
     assert len(ax.lines) == 11
     mpl.pyplot.close(ax.figure)
