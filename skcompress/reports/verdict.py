@@ -154,9 +154,7 @@ class VerifyReport(Printed):
         kind = "good" if self.not_worse else "unknown"
         if not self.difference > -self.tolerance:
             kind = "bad"
-        tables = [
-            Table(self.verdict, ("", ""), self._rows(), heading=f"{self.verdict}\n", kind=kind)
-        ]
+        tables = [Table(self.verdict, ("", ""), self._rows(), heading=self.verdict, kind=kind)]
         if any(flips.changed for flips in self.flips):
             most = max(flips.changed for flips in self.flips)
             shares = [flips.changed / most for flips in self.flips]
