@@ -56,6 +56,7 @@ from .passes import (
 __all__ = [
     "LEVELS",
     "Recipe",
+    "gentler_recipes",
     "level_recipe",
     "mlp_recipe",
     "svm_recipe",
@@ -251,6 +252,29 @@ def level_recipe(model: Model, level: str) -> Recipe:
     if isinstance(predictor, KernelExpansion):
         return _kernel_level(predictor, level)
     return _LEVEL_RECIPES[type(predictor)](level)
+
+
+def gentler_recipes(model: Model, level: str) -> tuple[Recipe, ...]:
+    """Recipes that may give a smaller file than that of a level, though they do less.
+
+    Parameters
+    ----------
+    model : Model
+        The model, as lifted.
+    level : {"lossless", "safe", "balanced", "tiny"}
+        The level that they compete with.
+
+    Returns
+    -------
+    tuple of tuple of Pass
+        For networks and linear maps, whose levels differ in the tolerance alone, that of
+        `lossless`; for others that of `safe` too.
+    """
+    if level == "lossless":
+        return ()
+    other = level != "safe" and isinstance(model.predictor, KernelExpansion | TreeEnsemble)
+    names = ("safe", "lossless") if other else ("lossless",)
+    return tuple(level_recipe(model, name) for name in names)
 
 
 def _tree_level(level: str) -> Recipe:

@@ -15,7 +15,7 @@ from ..families import lift
 from ..families._sklearn_internals import safe_indexing
 from ..format import dumps
 from ..ir import Ledger, Model, SizeReport, Sizes
-from ..passes import Context, Data, DropNotes, Score, run, run_ranked
+from ..passes import Context, Data, DropNotes, Score, file_bytes, run, run_ranked
 from ..recipes import Recipe
 from ..reports import size_report
 from ..runtime import CompactModel
@@ -36,6 +36,8 @@ __all__ = [
 HELD_OUT_SHARE = 0.2
 _LEAST_ROWS = 20
 _LZMA_LIMIT = 1_000_000
+_DENSEST = 25
+"""Bytes of arrays that no file holds in one without loss."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,12 +60,15 @@ class Job:
         Keep what only `to_sklearn` needs.
     verbose : int
         Show progress.
+    rivals : callable or None
+        From the lifted model to gentler recipes, one of which is taken where its file is smaller.
     ranked : bool
         Where the recipe costs more than the tolerance, undo the parts of it that save the least
         for what they cost, and not those that come last.
     """
 
     recipe: Callable[[Model], Recipe]
+    rivals: Callable[[Model], tuple[Recipe, ...]] | None = None
     tolerance: float | None = None
     refit: Data | None = None
     held_out: Data | None = None
@@ -188,10 +193,33 @@ def compress_lifted(original: Model, job: Job) -> tuple[Model, Ledger]:
         )
         apply = run_ranked if job.ranked else run
         model, ledger = apply(job.recipe(original), original, context)
+        if job.rivals is not None:
+            model, ledger = _smallest(original, (model, ledger), job.rivals(original), context)
         if not job.keep_notes:
             model, last = run((DropNotes(),), model, context)
             ledger = Ledger((*ledger, *last))
     return model, ledger
+
+
+def _smallest(
+    original: Model,
+    found: tuple[Model, Ledger],
+    rivals: tuple[Recipe, ...],
+    context: Context,
+) -> tuple[Model, Ledger]:
+    """The result whose file is the smallest: few vectors or leaves may take more than many.
+
+    Where the file is much shorter than any of a gentler recipe, none is tried.
+    """
+    plain = DropNotes().apply(original, context).nbytes
+    n_bytes = file_bytes(found[0])
+    for rival in rivals:
+        if n_bytes * _DENSEST < plain:
+            break
+        other = run(rival, original, context)
+        if (n_other := file_bytes(other[0])) < n_bytes:
+            n_bytes, found = n_other, other
+    return found
 
 
 def sizes_before(estimator: Any) -> Sizes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..families._sklearn_internals import StrOptions
-from ..recipes import LEVELS, level_recipe
+from ..recipes import LEVELS, gentler_recipes, level_recipe
 from ._base import LIMITS
 from ._compress import Job
 
@@ -44,5 +44,6 @@ def _at(job: Job, level: str, allowed: float) -> Job:
     return dataclasses.replace(
         job,
         recipe=lambda lifted: level_recipe(lifted, level),
+        rivals=lambda lifted: gentler_recipes(lifted, level),
         tolerance=allowed if job.tolerance is not None else None,
     )

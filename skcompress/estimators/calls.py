@@ -11,7 +11,7 @@ from sklearn.utils import indexable
 from ..families import lower
 from ..families._sklearn_internals import validate_params
 from ..passes import Data
-from ..recipes import level_recipe
+from ..recipes import gentler_recipes, level_recipe
 from ..runtime import CompactModel
 from ._compress import (
     Job,
@@ -137,6 +137,7 @@ def compress(
             refit, held_out = (Data(take(X, p), take(y, p), take(weight, p)) for p in parts)
     job = Job(
         recipe=lambda lifted: level_recipe(lifted, level),
+        rivals=lambda lifted: gentler_recipes(lifted, level),
         tolerance=allowed,
         refit=refit,
         held_out=held_out,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, ClassVar
 
 from ..families import lift
 from ..ir import Ledger, Model
 from ..passes import Data
-from ..recipes import Recipe, level_recipe
+from ..recipes import Recipe, gentler_recipes, level_recipe
 from ..runtime import CompactModel
 from ._base import BaseCompressor
 from ._compress import Job, compress_fitted, compress_within
@@ -196,7 +197,9 @@ class ModelCompressor(BaseCompressor):
         if settings := self._settings():
             # Before the fit only settings tell the kind; those that several have judge nothing.
             return self._specialist(specialists(settings)[0])._job()  # noqa: SLF001
-        return super()._job()
+        return dataclasses.replace(
+            super()._job(), rivals=lambda lifted: gentler_recipes(lifted, self.level)
+        )
 
     def _compress(self, inner: Any, job: Job) -> CompactModel:
         for name in ("finetune_report_", "reduction_path_"):

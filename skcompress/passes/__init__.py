@@ -1,6 +1,7 @@
 """From a model to a smaller one: each pass is a frozen dataclass with the one verb ``apply``."""
 
 from ._base import Pass, SkipPass, run
+from ._bytes import file_bytes
 from ._context import Context, Data, Score
 from ._reduction import ReductionPoint
 from ._targets import TARGETS
@@ -77,6 +78,7 @@ __all__ = [
     "SparseStorage",
     "Strongest",
     "TrainTables",
+    "file_bytes",
     "quantize",
     "run",
     "run_ranked",

@@ -259,6 +259,19 @@ class TestCompress:
         lost = forest.score(X[900:1500], y[900:1500]) - small.score(X[900:1500], y[900:1500])
         assert lost <= allowed + 1e-12
 
+    @pytest.mark.parametrize("model", [DecisionTreeClassifier(random_state=0), SVC()])
+    def test_no_level_takes_more_than_lossless(self, model):
+        # Pixels take four bits each; thresholds between whole numbers, and vectors placed
+        # freely, could take more.
+        X, y = load_digits(return_X_y=True)
+        model.fit(X[:300], y[:300])
+        rows = {"X": X[:300], "y": y[:300], "X_val": X[300:600], "y_val": y[300:600]}
+        sizes = [
+            len(skc.dumps(skc.compress(model, **rows, level=level, random_state=0)))
+            for level in ("lossless", "safe", "balanced")
+        ]
+        assert max(sizes) == sizes[0]
+
     def test_levels_shrink(self):
         X, y = DIGITS
         forest = RandomForestClassifier(30, random_state=0).fit(X[:900], y[:900])
