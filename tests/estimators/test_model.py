@@ -18,7 +18,7 @@ from skcompress.estimators._specialists import SETTINGS
 from skcompress.exceptions import UnsupportedEstimatorError
 
 X, y = load_digits(return_X_y=True)
-X, y = X[:300], y[:300]
+X, y = X[:120], y[:120]
 FOREST = RandomForestClassifier(6, random_state=0)
 MLP = make_pipeline(MinMaxScaler(), MLPClassifier((10,), max_iter=30, random_state=0))
 
@@ -27,8 +27,8 @@ MLP = make_pipeline(MinMaxScaler(), MLPClassifier((10,), max_iter=30, random_sta
     ("specialist", "estimator", "settings"),
     [
         (skc.SVMQuantizer, SVC(), {"n_bits": 5, "coef_bits": 8, "n_vectors": 0.4}),
-        (skc.SVMQuantizer, make_pipeline(StandardScaler(), SVC()), {"n_bits": "auto"}),
-        (skc.SVMQuantizer, LogisticRegression(max_iter=20), {"scheme": "codebook"}),
+        (skc.SVMQuantizer, make_pipeline(StandardScaler(), SVC()), {"n_bits": 6}),
+        (skc.SVMQuantizer, LogisticRegression(max_iter=20), {"n_bits": "auto"}),
         (skc.SVMQuantizer, SVC(), {"n_vectors": None, "tolerance": 0.01}),
         (skc.TreePruner, FOREST, {"value_bits": 6}),
         (skc.TreePruner, FOREST, {"ccp_alpha": 0.0, "n_trees": 3, "max_bytes": 1200}),
