@@ -73,3 +73,8 @@ class DenseNetwork(Node):
     def n_outputs(self) -> int:
         """Columns of the result."""
         return shape_of(self.layers[-1].weights)[1]
+
+    @property
+    def activations(self) -> list[str]:
+        """Of each layer."""
+        return [layer.activation for layer in self.layers]

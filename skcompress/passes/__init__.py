@@ -10,7 +10,7 @@ from .choose import FirstOf, Strongest
 from .cuts import CutDepth, MergeLeaves, ReducedError
 from .dual import RefitDual
 from .ensemble import SelectTrees
-from .finetune import FineTune, FineTuneReport, GradualPrune
+from .finetune import FineTuneReport
 from .fold import FoldScalers
 from .forest import SmallestForest
 from .leaves import QuantizeLeaves, QuantizeThresholds, RefineLeaves
@@ -29,6 +29,7 @@ from .smallest_network import SmallestNetwork
 from .sparsify import PruneWeights
 from .storage import SparseStorage
 from .train_tables import TrainTables
+from .tuning import FineTune, GradualPrune
 from .units import KeepUnits, RemoveDeadUnits
 from .vectors import KeepVectors
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from ..runtime._rows import Rows, as_dense, blocks
 from ..runtime.network import ACTIVATE
 
 __all__ = ["DERIVE", "LOSSES", "TRAINABLE", "FlatNetwork", "loss_of"]
 
 _TINY = 1e-7
+_BLOCK = 4096
 
 
 class FlatNetwork:
@@ -49,6 +51,14 @@ class FlatNetwork:
             _ACTIVATE[activation](sums)
             outputs.append(sums)
         return outputs
+
+    def outputs(self, rows: Rows) -> np.ndarray:
+        """The output on rows that may be sparse."""
+        parts = [
+            self.forward(as_dense(rows[block], np.float32))[-1]
+            for block in blocks(rows.shape[0], _BLOCK)
+        ]
+        return np.concatenate(parts)
 
     def backward(self, outputs: list[np.ndarray], delta: np.ndarray) -> None:
         """Fill the gradients, given that at the sums of the last layer."""

@@ -113,7 +113,7 @@ class _Calibration:
         network = network_of(model)
         self.model, self.network = model, network
         self.weights, self.biases = plain_layers(network)
-        self.activations = [layer.activation for layer in network.layers]
+        self.activations = network.activations
         if not TRAINABLE.issuperset(self.activations[:-1]):
             raise SkipPass(f"networks with activations {self.activations} have no derivatives here")
         if context.refit is None:

@@ -14,9 +14,10 @@ from ..runtime import CompactModel
 from ._base import Pass, SkipPass
 from ._context import Context
 from ._networks import network_of, plain_layers
-from .finetune import FineTuneReport, GradualPrune
+from .finetune import FineTuneReport
 from .second_order import SmallestRounding
 from .train_tables import TrainTables
+from .tuning import GradualPrune
 from .units import RemoveDeadUnits
 
 __all__ = ["SmallestNetwork"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +12,9 @@ from ..ir import Model
 from ._context import Context
 from ._networks import network_of, plain_layers, with_layers
 
-__all__ = ["PruneWeights", "magnitude_masks"]
+__all__ = ["PruneWeights", "cubic_masks", "magnitude_masks"]
+
+_PRUNINGS = 40
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,3 +82,38 @@ def magnitude_masks(weights: list[np.ndarray], sparsity: float) -> list[np.ndarr
         stays[end - matrix.size : end].reshape(matrix.shape)
         for end, matrix in zip(ends, weights, strict=True)
     ]
+
+
+def cubic_masks(
+    sparsity: float, masks: list[np.ndarray], pruning: float
+) -> Callable[[float, list[np.ndarray]], list[np.ndarray] | None]:
+    """Masks that get sparser, fast at first, from what is zero already to the share wanted.
+
+    Parameters
+    ----------
+    sparsity : float
+        Share of all weights that goes in the end.
+    masks : list of ndarray of bool
+        Where weights are not zero at the start.
+    pruning : float
+        Share of all steps during which weights go.
+
+    Returns
+    -------
+    callable
+        ``masks(share of the steps done, weights)``, or None where they stay as they are.
+    """
+    kept, size = sum(int(m.sum()) for m in masks), sum(m.size for m in masks)
+    start = 1.0 - kept / size
+    done = 0
+
+    def prune(share: float, weights: list[np.ndarray]) -> list[np.ndarray] | None:
+        nonlocal done
+        stage = min(int(share / pruning * _PRUNINGS) + 1, _PRUNINGS)
+        if stage <= done:
+            return None
+        done = stage
+        now = sparsity + (start - sparsity) * (1.0 - stage / _PRUNINGS) ** 3
+        return magnitude_masks(weights, max(now, start))
+
+    return prune

@@ -11,8 +11,9 @@ import numpy as np
 from ..ir import Affine, Array, Codebook, DenseNetwork, Model, Sparse
 from ..ir.arrays import smallest_unsigned
 from ._context import Context
-from .finetune import FineTuneReport, tune
+from .finetune import FineTuneReport
 from .quantize import quantize
+from .tuning import tune
 
 __all__ = ["TrainTables"]
 

@@ -50,7 +50,7 @@ class RemoveDeadUnits:
         """Remove units until none is left to remove."""
         network = network_of(model)
         weights, biases = plain_layers(network)
-        activations = [layer.activation for layer in network.layers]
+        activations = network.activations
         inputs = _input_range(model)
         changed, progress = False, True
         while progress:
