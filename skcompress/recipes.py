@@ -201,6 +201,7 @@ def mlp_recipe(
     finetune_epochs: int,
     target: str,
     record: Callable[[FineTuneReport], None] | None = None,
+    record_tables: Callable[[FineTuneReport], None] | None = None,
 ) -> Recipe:
     """What `MLPReducer` does."""
     steps: list[Pass] = [RemoveDeadUnits()]
@@ -223,7 +224,8 @@ def mlp_recipe(
     if bit_price is not None:
         steps += [RoundLayers(bit_price), SparseStorage()]
     elif n_bits is not None and trained and scheme == "codebook" and n_bits <= _TRAINED_BITS:
-        tables = TrainTables(n_bits, max(finetune_epochs // 3, 1), target=target)
+        epochs = max(finetune_epochs // 3, 1)
+        tables = TrainTables(n_bits, epochs, target=target, record=record_tables)
         steps.append(tables if rank is None else QuantizeWeights(scheme, n_bits))
     else:
         steps += [SparseStorage()] if sparsity > 0 and rank is None else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -76,7 +77,8 @@ class MLPReducer(BaseCompressor):
     size_report_ : SizeReport
         Bytes before and after, by part, and what was done.
     finetune_report_ : FineTuneReport
-        Losses, scores and gradient norms of fine-tuning, where there was any.
+        Losses, errors and gradient norms of fine-tuning, where there was any; its `tables` has
+        those of the tables that were trained after it.
     classes_ : ndarray of shape (n_classes,)
         Class labels, for a classifier.
     n_features_in_ : int
@@ -189,7 +191,13 @@ class MLPReducer(BaseCompressor):
             finetune_epochs=self.finetune_epochs,
             target=self.target,
             record=self._record,
+            record_tables=self._record_tables,
         )
 
     def _record(self, report: FineTuneReport) -> None:
         self.finetune_report_ = report
+
+    def _record_tables(self, report: FineTuneReport) -> None:
+        before = getattr(self, "finetune_report_", None)
+        after = report if before is None else dataclasses.replace(before, tables=report)
+        self.finetune_report_ = after

@@ -89,6 +89,8 @@ class FineTuneReport:
         Whether it was stopped from the keyboard.
     diverged : bool
         Whether it was stopped because a gradient was not finite.
+    tables : FineTuneReport or None
+        What happened while tables of values were trained after that.
     """
 
     losses: tuple[float, ...]
@@ -99,6 +101,7 @@ class FineTuneReport:
     best_epoch: int
     interrupted: bool = False
     diverged: bool = False
+    tables: FineTuneReport | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -121,6 +124,8 @@ class FineTuneReport:
             )
         if self.diverged:
             found.append("a gradient was not finite: training stopped there")
+        if self.tables is not None:
+            found += [f"with tables: {warning}" for warning in self.tables.warnings]
         return tuple(found)
 
 

@@ -64,6 +64,9 @@ class RoundLayers:
 class SmallestRounding:
     """`RoundLayers` at the highest price that the held-out rows accept.
 
+    An interruption from the keyboard ends the search, not the recipe: the best price so far is
+    taken, if there is one.
+
     Parameters
     ----------
     share : float
@@ -88,21 +91,26 @@ class SmallestRounding:
             rounded = calibration.rounded(2.0**exponent)
             return rounded if context.acceptable(rounded, allowed) else None
 
-        for exponent in range(_STRONGEST, _WEAKEST - 1, -_STRIDE):
-            best = attempt(exponent)
-            if best is not None:
-                break
-        else:
-            raise SkipPass("no rounding of the weights is accepted")
-        low, high = float(exponent), float(exponent + _STRIDE)
-        for _ in range(_HALVINGS if exponent < _STRONGEST else 0):
-            middle = (low + high) / 2
-            found = attempt(middle)
-            if found is None:
-                high = middle
+        best = None
+        try:
+            for exponent in range(_STRONGEST, _WEAKEST - 1, -_STRIDE):
+                best = attempt(exponent)
+                if best is not None:
+                    break
             else:
-                low, best = middle, found
-        context.report_progress("prices tried", n_tries, n_tries)
+                raise SkipPass("no rounding of the weights is accepted")
+            low, high = float(exponent), float(exponent + _STRIDE)
+            for _ in range(_HALVINGS if exponent < _STRONGEST else 0):
+                middle = (low + high) / 2
+                found = attempt(middle)
+                if found is None:
+                    high = middle
+                else:
+                    low, best = middle, found
+            context.report_progress("prices tried", n_tries, n_tries)
+        except KeyboardInterrupt:
+            if best is None:
+                raise
         return best
 
 

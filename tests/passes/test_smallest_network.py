@@ -26,6 +26,7 @@ from skcompress.passes import (
     SimplifyScalers,
     SkipPass,
     SmallestNetwork,
+    SmallestRounding,
     TrainTables,
     smallest_network,
 )
@@ -105,6 +106,10 @@ def test_tables_of_targets_that_differ_in_spread():
         random_state=0,
     ).fit(X[:300], Y[:300])
     assert small.score(X[300:], Y[300:]) > pipeline.score(X[300:], Y[300:]) - 0.1
+    report = small.finetune_report_
+    assert len(report.losses) == 30
+    assert report.tables.gradient_norms.shape == (10, 2)
+    assert (report.tables.gradient_quantiles > 0).all()
 
 
 def test_without_training_what_is_kept_is_quantized_too(digits_mlp):
@@ -179,7 +184,8 @@ def test_imitating_in_between_keeps_few_weights_close(digits_mlp):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(smallest_network, "_MOST", 12)
+    monkeypatch.setattr(smallest_network, "_FEWEST", 6)
+    monkeypatch.setattr(smallest_network, "_MOST", 8)
 
 
 def test_classes(quick, digits_mlp):
@@ -214,6 +220,72 @@ def test_what_the_search_needs(digits_mlp):
     judged = Context(original=model, held_out=Data(X, y), tolerance=0.1)
     with pytest.raises(SkipPass, match="no rows to fine-tune on"):
         SmallestNetwork().apply(model, judged)
+
+
+def interrupted_search(digits_mlp, when, reports=None, tolerance=0.02):
+    """A search that is stopped from the keyboard where `when(step, done)` says so."""
+    model, X, y = digits_mlp
+    calls = []
+
+    def listen(step, done, total):
+        calls.append((step, done, total))
+        if when(step, done):
+            raise KeyboardInterrupt
+
+    context = Context(
+        original=model,
+        refit=Data(X[:900], y[:900]),
+        held_out=Data(X[900:], y[900:]),
+        tolerance=tolerance,
+        progress=listen,
+    )
+    record = None if reports is None else reports.append
+    return SmallestNetwork(record=record).apply(model, context), context, calls
+
+
+def third_epoch(reports, trainings):
+    """When the third epoch of the next training is over."""
+    trained_on = ("fine-tuning", "training values")
+    return lambda step, done: step in trained_on and len(reports) == trainings and done == 3
+
+
+def test_an_interruption_keeps_the_smallest_file_so_far(quick, digits_mlp):
+    reports = []
+    found, context, calls = interrupted_search(digits_mlp, third_epoch(reports, 1), reports)
+    assert [report.interrupted for report in reports] == [False, True]
+    assert calls[-1][0] == "fine-tuning"
+    rounded = SmallestRounding().apply(digits_mlp[0], context)
+    assert skc.dumps(CompactModel(found)) == skc.dumps(CompactModel(rounded))
+    assert context.remarks == ["interrupted: the smallest network so far"]
+
+
+def test_an_interruption_quantizes_what_is_trained_already(quick, digits_mlp, monkeypatch):
+    def refuse(*_):
+        raise SkipPass("nothing")
+
+    monkeypatch.setattr(SmallestRounding, "apply", refuse)
+    reports = []
+    found, context, _ = interrupted_search(digits_mlp, third_epoch(reports, 4), reports, 0.1)
+    assert reports[-1].interrupted
+    assert context.acceptable(found, cautious=False)
+    codes = found.predictor.layers[0].weights
+    assert isinstance(codes, Sparse)
+    assert isinstance(codes.data, Codebook)
+
+
+def test_an_interruption_before_anything_is_found_is_one(quick, digits_mlp):
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_search(digits_mlp, lambda step, done: step == "prices tried")
+
+
+def test_the_search_shows_how_far_it_is(quick, digits_mlp):
+    reports = []
+    _, context, calls = interrupted_search(digits_mlp, lambda step, done: False, reports)
+    seen = [(done, total) for step, done, total in calls if step == "networks trained"]
+    assert len(seen) == len(reports) + 1
+    assert seen == sorted(seen)
+    assert seen[-1][0] == seen[-1][1]
+    assert all("interrupted" not in remark for remark in context.remarks)
 
 
 def test_an_interruption_keeps_what_is_good(digits_mlp):

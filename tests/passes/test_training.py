@@ -138,6 +138,8 @@ def deep(scale, activation, n_layers=6):
 def test_vanishing_gradients_are_reported():
     _, report = finetune(*deep(0.05, "logistic"), epochs=1)
     assert any("layer 0 vanish" in warning for warning in report.warnings)
+    followed = dataclasses.replace(finetune(*deep(1.4, "relu"), epochs=1)[1], tables=report)
+    assert any("with tables: gradients of layer 0 vanish" in w for w in followed.warnings)
 
 
 def test_exploding_gradients_are_reported():
