@@ -1,13 +1,18 @@
-"""Where the bits of a lossless file are, beside the empirical entropy of what it tells."""
+"""Where the bits of a file are, beside the empirical entropy of what it tells."""
 
 from __future__ import annotations
+
+import dataclasses
+import math
 
 import numpy as np
 
 import skcompress as skc
+from skcompress.format._choose import choose
 from skcompress.format._container import unpack
 from skcompress.format._forest import bits_by_stream, encode_forest
-from skcompress.ir import Node, TreeEnsemble, decode
+from skcompress.format._pattern import encode_pattern
+from skcompress.ir import Affine, Codebook, DenseNetwork, Node, Sparse, TreeEnsemble, decode
 
 STREAMS = ("topology", "feature", "rank", "leaf", "missing")
 PARTS = (*STREAMS, "tables", "coder", "leaf values", "header")
@@ -69,3 +74,73 @@ def _columns(array: np.ndarray) -> float:
         min(width * column.size, entropy(column) + width * np.unique(column).size)
         for column in columns.T
     )
+
+
+@dataclasses.dataclass
+class Coded:
+    """Symbols of one kind in a file.
+
+    Attributes
+    ----------
+    n_symbols : int
+        How many.
+    entropy : float
+        Bits by their frequencies (of places: given the classes of row and column), told for
+        nothing.
+    learned : float
+        Bits of a code that learns these frequencies from the symbols before (Krichevsky and
+        Trofimov 1981).
+    coded : float
+        Bits in the file; what describes the codec included.
+    """
+
+    n_symbols: int = 0
+    entropy: float = 0.0
+    learned: float = 0.0
+    coded: float = 0.0
+
+    def add(self, contexts: list[np.ndarray]) -> None:
+        """Add symbols, those of each context apart."""
+        for symbols in filter(np.size, contexts):
+            counts = np.unique(symbols, return_counts=True)[1]
+            self.n_symbols += symbols.size
+            self.entropy += entropy(symbols)
+            self.learned += _learned(counts)
+
+
+def network_bits(model: skc.CompactModel) -> dict[str, Coded]:
+    """Which places hold a weight, and which value it has, over all layers; signs apart, too."""
+    network = model.ir.predictor
+    if not isinstance(network, DenseNetwork):
+        raise ValueError("The model is not a network.")
+    names = "places of weights", "their values", "signs alone", "magnitudes, given signs"
+    places, values, signs, magnitudes = found = [Coded() for _ in names]
+    for layer in network.layers:
+        weights = layer.weights
+        if isinstance(weights, Sparse):
+            places.add(_by_class(decode(weights) != 0))
+            section = encode_pattern(weights.indices, weights.indptr, weights.n_columns)
+            places.coded += 8 * len(section)
+            weights = weights.data
+        if isinstance(weights, Affine | Codebook):
+            numbers = decode(weights).ravel()
+            values.add([weights.codes.ravel()])
+            values.coded += 8 * choose(weights.codes).cost
+            signs.add([np.sign(numbers)])
+            magnitudes.add([np.abs(numbers[np.sign(numbers) == sign]) for sign in (-1, 0, 1)])
+    return dict(zip(names, found, strict=True))
+
+
+def _by_class(stays: np.ndarray) -> list[np.ndarray]:
+    """Classes of rows and of columns, then whether each place has an entry, class by class."""
+    rows, columns = (np.rint(np.log2(1 + stays.sum(axis=axis))) for axis in (1, 0))
+    places = stays[np.ix_(rows > 0, columns > 0)]
+    context = rows[rows > 0, None] + columns[None, columns > 0]
+    return [rows, columns, *(places[context == each] for each in np.unique(context))]
+
+
+def _learned(counts: np.ndarray) -> float:
+    """Bits of symbols of such counts if each is coded by those before it and half a symbol more."""
+    total, size = float(counts.sum()), counts.size
+    bits = math.lgamma(total + size / 2) - math.lgamma(size / 2)
+    return (bits - sum(math.lgamma(n + 0.5) - math.lgamma(0.5) for n in counts)) / math.log(2)

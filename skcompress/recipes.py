@@ -16,11 +16,13 @@ from .ir import (
 )
 from .passes import (
     CostComplexity,
+    EqualizeLayers,
     FineTune,
     FineTuneReport,
     FirstOf,
     FoldScalers,
     GradualPrune,
+    KeepMoments,
     KeepUnits,
     KeepVectors,
     LowRankLayers,
@@ -198,6 +200,9 @@ def mlp_recipe(
     n_bits: int | None,
     scheme: str,
     bit_price: float | None,
+    equalize: bool,
+    bias_correction: bool,
+    rescale: bool,
     finetune_epochs: int,
     target: str,
     record: Callable[[FineTuneReport], None] | None = None,
@@ -210,10 +215,17 @@ def mlp_recipe(
     trained = finetune_epochs > 0
     # Training on wants inputs of like size, and so does rounding with one step for a layer.
     steps.append(SimplifyScalers() if trained or bit_price is not None else FoldScalers())
+    if equalize:
+        steps.append(EqualizeLayers())
+
+    def corrected(step: Pass) -> Pass:
+        kept = KeepMoments(step, means=bias_correction, spreads=rescale)
+        return kept if bias_correction or rescale else step
+
     if sparsity > 0 and trained:
         steps.append(GradualPrune(sparsity, finetune_epochs, target=target, record=record))
     elif sparsity > 0:
-        steps.append(PruneWeights(sparsity))
+        steps.append(corrected(PruneWeights(sparsity)))
     elif trained:
         steps.append(FineTune(finetune_epochs, target=target, record=record))
     if sparsity > 0:
@@ -226,10 +238,10 @@ def mlp_recipe(
     elif n_bits is not None and trained and scheme == "codebook" and n_bits <= _TRAINED_BITS:
         epochs = max(finetune_epochs // 3, 1)
         tables = TrainTables(n_bits, epochs, target=target, record=record_tables)
-        steps.append(tables if rank is None else QuantizeWeights(scheme, n_bits))
+        steps.append(tables if rank is None else corrected(QuantizeWeights(scheme, n_bits)))
     else:
         steps += [SparseStorage()] if sparsity > 0 and rank is None else []
-        steps += [] if n_bits is None else [QuantizeWeights(scheme, n_bits)]
+        steps += [] if n_bits is None else [corrected(QuantizeWeights(scheme, n_bits))]
     return tuple(steps)
 
 

@@ -46,6 +46,15 @@ class MLPReducer(BaseCompressor):
         the error of what follows plus the price of all bits is least, and let the weights that are
         rounded later make up for it. The price is the share of the outputs' variance that a bit
         may cost, such as 1e-5.
+    equalize : bool, default=False
+        Scale rectified and linear hidden units so that their incoming and outgoing weights have
+        about the same range, which changes no prediction. It helps where units of one layer differ
+        by orders of magnitude.
+    bias_correction : bool, default=True
+        After weights are pruned or rounded without training, let the biases take over what that
+        changes in the means of all sums, on the rows that `fit` gets.
+    rescale : bool, default=True
+        Bring the variance of each layer's sums back to what it was, too, by a factor.
     finetune_epochs : int, default=0
         Passes over the rows that `fit` gets, to recover what pruning cost.
     target : {"auto", "labels", "original", "mix"}, default="auto"
@@ -137,6 +146,9 @@ class MLPReducer(BaseCompressor):
         "n_bits": [Interval(Integral, 2, 16, closed="both"), None],
         "scheme": [StrOptions(set(SCHEMES))],
         "bit_price": [Interval(Real, 0, None, closed="neither"), None],
+        "equalize": ["boolean"],
+        "bias_correction": ["boolean"],
+        "rescale": ["boolean"],
         "finetune_epochs": [Interval(Integral, 0, None, closed="left")],
         "target": [StrOptions(set(TARGETS))],
     }
@@ -151,6 +163,9 @@ class MLPReducer(BaseCompressor):
         n_bits: int | None = 8,
         scheme: str = "affine",
         bit_price: float | None = None,
+        equalize: bool = False,
+        bias_correction: bool = True,
+        rescale: bool = True,
         finetune_epochs: int = 0,
         target: str = "auto",
         tolerance: float | None = None,
@@ -168,6 +183,9 @@ class MLPReducer(BaseCompressor):
         self.n_bits = n_bits
         self.scheme = scheme
         self.bit_price = bit_price
+        self.equalize = equalize
+        self.bias_correction = bias_correction
+        self.rescale = rescale
         self.finetune_epochs = finetune_epochs
         self.target = target
         self.tolerance = tolerance
@@ -188,6 +206,9 @@ class MLPReducer(BaseCompressor):
             n_bits=self.n_bits,
             scheme=self.scheme,
             bit_price=self.bit_price,
+            equalize=self.equalize,
+            bias_correction=self.bias_correction,
+            rescale=self.rescale,
             finetune_epochs=self.finetune_epochs,
             target=self.target,
             record=self._record,

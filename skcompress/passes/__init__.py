@@ -10,12 +10,14 @@ from .choose import FirstOf, Strongest
 from .cuts import CutDepth, MergeLeaves, ReducedError
 from .dual import RefitDual
 from .ensemble import SelectTrees
+from .equalize import EqualizeLayers
 from .finetune import FineTuneReport
 from .fold import FoldScalers
 from .forest import SmallestForest
 from .leaves import QuantizeLeaves, QuantizeThresholds, RefineLeaves
 from .lowrank import LowRankLayers
 from .missing import MissingToLarger
+from .moments import KeepMoments
 from .notes import DropNotes
 from .parameters import QuantizeCoefficients, QuantizeVectors, QuantizeWeights
 from .platt import RefitPlatt
@@ -41,11 +43,13 @@ __all__ = [
     "CutDepth",
     "Data",
     "DropNotes",
+    "EqualizeLayers",
     "FineTune",
     "FineTuneReport",
     "FirstOf",
     "FoldScalers",
     "GradualPrune",
+    "KeepMoments",
     "KeepUnits",
     "KeepVectors",
     "LowRankLayers",

@@ -41,7 +41,9 @@ class Data:
     sample_weight: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return int(self.X.shape[0]) if hasattr(self.X, "shape") else len(self.X)
+        if hasattr(self.X, "shape"):
+            return int(self.X.shape[0])
+        return len(self.X if hasattr(self.X, "__len__") else np.asarray(self.X))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -253,4 +255,6 @@ def take_rows(X: Any, rows: np.ndarray) -> Any:
         return X.iloc[rows]
     if hasattr(X, "shape"):
         return X[rows]
+    if not hasattr(X, "__getitem__"):
+        return np.asarray(X)[rows]
     return [X[row] for row in rows]
