@@ -8,10 +8,10 @@ import math
 import numpy as np
 
 import skcompress as skc
-from skcompress.format._choose import choose
 from skcompress.format._container import unpack
 from skcompress.format._forest import bits_by_stream, encode_forest
-from skcompress.format._pattern import encode_pattern
+from skcompress.format._counts import counts_of
+from skcompress.format._pattern import encode_pattern, pattern_bits
 from skcompress.ir import Affine, Codebook, DenseNetwork, Node, Sparse, TreeEnsemble, decode
 
 STREAMS = ("topology", "feature", "rank", "leaf", "missing")
@@ -90,22 +90,24 @@ class Coded:
     learned : float
         Bits of a code that learns these frequencies from the symbols before (Krichevsky and
         Trofimov 1981).
-    coded : float
-        Bits in the file; what describes the codec included.
+    symbols : float
+        Bits of the codec for these symbols.
+    stored : int
+        Bits in the file: the codec's head and last state included.
     """
 
     n_symbols: int = 0
     entropy: float = 0.0
     learned: float = 0.0
-    coded: float = 0.0
+    symbols: float = 0.0
+    stored: int = 0
 
     def add(self, contexts: list[np.ndarray]) -> None:
         """Add symbols, those of each context apart."""
         for symbols in filter(np.size, contexts):
-            counts = np.unique(symbols, return_counts=True)[1]
             self.n_symbols += symbols.size
             self.entropy += entropy(symbols)
-            self.learned += _learned(counts)
+            self.learned += _learned(np.unique(symbols, return_counts=True)[1])
 
 
 def network_bits(model: skc.CompactModel) -> dict[str, Coded]:
@@ -120,12 +122,15 @@ def network_bits(model: skc.CompactModel) -> dict[str, Coded]:
         if isinstance(weights, Sparse):
             places.add(_by_class(decode(weights) != 0))
             section = encode_pattern(weights.indices, weights.indptr, weights.n_columns)
-            places.coded += 8 * len(section)
+            places.symbols += pattern_bits(weights.indices, weights.indptr, weights.n_columns)
+            places.stored += 8 * len(section)
             weights = weights.data
         if isinstance(weights, Affine | Codebook):
             numbers = decode(weights).ravel()
             values.add([weights.codes.ravel()])
-            values.coded += 8 * choose(weights.codes).cost
+            coded, section = counts_of(weights.codes)
+            values.symbols += coded
+            values.stored += 8 * len(section)
             signs.add([np.sign(numbers)])
             magnitudes.add([np.abs(numbers[np.sign(numbers) == sign]) for sign in (-1, 0, 1)])
     return dict(zip(names, found, strict=True))

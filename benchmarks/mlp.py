@@ -1,22 +1,28 @@
 """Networks by level: bytes, scores on test rows, seconds; a curve; predictions beside ONNX Runtime.
 
-Usage: python benchmarks/mlp.py [NAME ...] [--curve] [--markdown FILE]
+Usage: python benchmarks/mlp.py [NAME ...] [--curve] [--error PERCENT] [--markdown FILE]
 
 Every network of `models.py` is compressed at the levels `balanced` and `tiny`, the latter also
 where less may be lost. Settings are chosen on validation rows; the test rows are scored once.
-Ratios are to the weights and biases in float32. With --curve, networks of ever fewer weights are
-trained as `tiny` trains them, each from the one before, and quantized.
+Ratios are to the weights and biases in float32. How many bytes the places and values of weights
+take is compared with their entropy, and what corrections after rounding without training are worth
+with doing without. With --curve, networks of ever fewer weights are trained as `tiny` trains them,
+each from the one before, and quantized; with --error, the smallest of these is named whose error on
+the validation rows is at most that.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import statistics
 import time
 from typing import Any
 
 import numpy as np
+from entropy import network_bits
 from models import Fitted, compressed, models
+from sklearn.frozen import FrozenEstimator
 from tables import kilobytes, publish, table
 
 import skcompress as skc
@@ -34,6 +40,7 @@ from skcompress.passes import (
 
 NAMES = ("mnist-mlp", "california-mlp", "letter-mlp")
 RUNS = (("balanced", None), ("tiny", 0.005), ("tiny", 0.003), ("tiny", 0.002))
+CODED = (("balanced", None), ("tiny", 0.003))
 KEPT = (0.13, 0.08, 0.05, 0.035, 0.025, 0.018, 0.013, 0.009, 0.006)
 EPOCHS = 24
 
@@ -57,25 +64,44 @@ def weights_left(model: Model) -> int:
 
 def measure(fitted: Fitted, level: str, tolerance: float | None) -> tuple[list[str], Any]:
     """One row of the table, and the compact model."""
+    start = time.process_time()
     small, seconds = compressed(fitted, level, tolerance=tolerance)
+    busy = time.process_time() - start
     count, whole = len(skc.dumps(small)), float32_bytes(lift(fitted.model))
     score = fitted.model.score(fitted.X_test, fitted.y_test)
     found = small.score(fitted.X_test, fitted.y_test)
     row = [
         fitted.name, level, "" if tolerance is None else str(tolerance), kilobytes(whole),
         kilobytes(count), f"{whole / count:.1f}", str(weights_left(small.ir)), f"{score:.4f}",
-        f"{found:.4f}", f"{100 * (score - found):+.2f}", f"{seconds:.0f}",
+        f"{found:.4f}", f"{100 * (score - found):+.2f}", f"{seconds:.0f}", f"{busy:.0f}",
     ]  # fmt: skip
     return row, small
 
 
-def curve(fitted: Fitted) -> list[list[str]]:
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """A network of a curve: weights left, bits of its tables, bytes, errors in percent."""
+
+    kept: float
+    bits: int
+    n_bytes: int
+    validation: float
+    test: float
+
+    @property
+    def row(self) -> list[str]:
+        """As it is printed."""
+        errors = f"{self.validation:.2f}", f"{self.test:.2f}"
+        return [f"{100 * self.kept:g} %", str(self.bits), str(self.n_bytes), *errors]
+
+
+def curve(fitted: Fitted) -> list[Point]:
     """Bytes and errors of ever fewer weights, with tables of 8 and of 16 values."""
     original = lift(fitted.model)
     context = Context(original=original, refit=Data(fitted.X_train, fitted.y_train))
     state, _ = run((RemoveDeadUnits(), SimplifyScalers()), original, context)
     whole = sum(decode(layer.weights).size for layer in network_of(original).layers)
-    rows = []
+    points = []
     for kept in KEPT:
         size = sum(decode(layer.weights).size for layer in network_of(state).layers)
         step = GradualPrune(1 - kept * whole / size, EPOCHS, target="original")
@@ -84,10 +110,72 @@ def curve(fitted: Fitted) -> list[list[str]]:
             tables = TrainTables(bits, EPOCHS // 2, 7.5e-4, "original")
             small = skc.CompactModel(tables.apply(state, context))
             parts = [(fitted.X_val, fitted.y_val), (fitted.X_test, fitted.y_test)]
-            losses = [f"{100 * (1 - small.score(X, y)):.2f}" for X, y in parts]
-            count = len(skc.dumps(small))
-            rows.append([f"{100 * kept:g} %", str(bits), str(count), *losses])
-            print(*rows[-1], flush=True)
+            losses = [100 * (1 - small.score(X, y)) for X, y in parts]
+            points.append(Point(kept, bits, len(skc.dumps(small)), *losses))
+            print(*points[-1].row, flush=True)
+    return points
+
+
+def smallest_within(points: list[Point], error: float) -> str:
+    """The smallest network whose error on the validation rows is at most so many percent."""
+    within = [point for point in points if point.validation <= error]
+    if not within:
+        best = min(points, key=lambda point: point.validation)
+        return (
+            f"None has an error of at most {error:g} % on the validation rows; the least is "
+            f"{best.validation:.2f} %, of {best.n_bytes} bytes, {best.test:.2f} % on the test rows."
+        )
+    found = min(within, key=lambda point: point.n_bytes)
+    return (
+        f"The smallest with an error of at most {error:g} % on the validation rows takes "
+        f"{found.n_bytes} bytes; its error on the test rows is {found.test:.2f} %."
+    )
+
+
+def coding(fitted: Fitted, level: str, small: Any) -> list[list[str]]:
+    """Bytes of the places and values of weights, beside their entropy."""
+    rows = []
+    for name, found in network_bits(small).items():
+        if not found.n_symbols:
+            continue
+        numbers = [f"{bits / 8:.0f}" for bits in (found.entropy, found.learned)]
+        if found.stored:
+            numbers += [f"{bits / 8:.0f}" for bits in (found.symbols, found.stored)]
+            numbers.append(f"{100 * (found.symbols / found.learned - 1):+.1f}")
+        else:
+            numbers += [""] * 3
+        rows.append([fitted.name, level, name, str(found.n_symbols), *numbers])
+    return rows
+
+
+CORRECTIONS: dict[str, dict[str, bool]] = {
+    "none": {"bias_correction": False, "rescale": False},
+    "bias_correction": {"rescale": False},
+    "both": {},
+    "and equalize": {"equalize": True},
+}
+ROUGH: dict[str, dict[str, Any]] = {
+    "half of the weights": {"sparsity": 0.5, "n_bits": None},
+    "3 bits, table": {"n_bits": 3, "scheme": "codebook"},
+    "4 bits, even steps": {"n_bits": 4},
+}
+
+
+def corrections(fitted: Fitted) -> list[list[str]]:
+    """Disagreement with the original on validation rows, with and without corrections."""
+    original = np.asarray(fitted.model.predict(fitted.X_val))
+    rows = []
+    for name, settings in ROUGH.items():
+        row = [fitted.name, name]
+        for switches in CORRECTIONS.values():
+            reducer = skc.MLPReducer(FrozenEstimator(fitted.model), **settings, **switches)
+            found = reducer.fit(fitted.X_train, fitted.y_train).predict(fitted.X_val)
+            if original.dtype.kind == "f":
+                apart = float(np.square(found - original).mean() / original.var())
+            else:
+                apart = float(np.mean(found != original))
+            row.append(f"{100 * apart:.2f}")
+        rows.append(row)
     return rows
 
 
@@ -130,28 +218,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help=f"models, of {', '.join(NAMES)}")
     parser.add_argument("--curve", action="store_true", help="a curve of each model")
+    parser.add_argument("--error", type=float, help="percent of validation rows, for the curve")
     parser.add_argument("--markdown", help="file that the tables are written to")
     arguments = parser.parse_args()
-    levels, timed, curves = [], [], []
+    levels, timed, coded, corrected, curves = [], [], [], [], []
     for fitted in models(arguments.names or NAMES):
         for level, tolerance in RUNS:
             row, small = measure(fitted, level, tolerance)
             levels.append(row)
             print(*row, flush=True)
+            if (level, tolerance) in CODED:
+                coded += coding(fitted, level, small)
         timed += speeds(fitted, small)
+        corrected += corrections(fitted)
         if arguments.curve:
             curves.append((fitted.name, curve(fitted)))
     lines = table(
         [
             "model", "level", "tolerance", "float32, kB", "file, kB", "ratio", "weights left",
-            "score", "compact", "points lost", "seconds",
+            "score", "compact", "points lost", "seconds", "processor seconds",
         ],
         levels,
     )  # fmt: skip
     lines += ["", *table(["model", "rows", "library", "milliseconds"], timed)]
-    for name, rows in curves:
+    header = [
+        "model", "level", "what", "symbols", "entropy, B", "learned, B", "coded, B", "in file, B",
+        "coded above learned, %",
+    ]  # fmt: skip
+    lines += ["", *table(header, coded)]
+    lines += ["", *table(["model", "without training", *CORRECTIONS], corrected)]
+    for name, points in curves:
         header = ["weights left", "bits", "bytes", "error on validation rows, %", "on test rows, %"]
-        lines += ["", name, "", *table(header, rows)]
+        lines += ["", f"Curve of {name}:", "", *table(header, [point.row for point in points])]
+        if arguments.error is not None:
+            lines += ["", smallest_within(points, arguments.error)]
     text = "\n".join(lines) + "\n"
     publish(text, arguments.markdown)
 

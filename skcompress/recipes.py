@@ -73,7 +73,7 @@ _SAFE_AGREEMENT = 0.985
 _TRAINED_BITS = 8
 """Larger tables than that of so many bits are not worth training."""
 
-_ROUNDING_SHARE = 0.7
+_ROUNDING_SHARE = 0.8
 """Of the tolerance: the roundest weights that the held-out rows accept are lucky ones, too."""
 
 LEVELS = {"lossless": 0.0, "safe": 0.001, "balanced": 0.005, "tiny": 0.02}

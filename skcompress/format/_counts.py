@@ -23,12 +23,12 @@ from ._codec import (
     whole,
 )
 from ._plan import MOST_ROWS, plan
-from ._ports import ReadPort, WritePort
+from ._ports import MeasurePort, ReadPort, WritePort
 from ._rans import Decoder
 from ._symbols import Layout, Row, code_matrix
 from ._varint import read_varints, write_varints
 
-__all__: list[str] = []
+__all__ = ["counts_of"]
 
 _MOST_COUNTS = 1 << 22
 _MOST_STEP = 64
@@ -151,6 +151,18 @@ def _encode(array: np.ndarray, patterns: _Patterns, layout: Layout) -> tuple[int
     head = [n_lanes, patterns.zeros, patterns.rotated, layout.n_rows, len(layout.rows)]
     data = write_varints([*head, *_told(layout)]) + payload
     return Part(data, dense=True), len(data), layout.n_counts
+
+
+def counts_of(array: np.ndarray) -> tuple[float, bytes]:
+    """Bits that the symbols of an array take, and the section with its head and last state."""
+    patterns, layout, _ = _best(array)
+    numbers = patterns.numbers(array).reshape(layout.n_rows, -1)
+    lows = np.array([layout.of(r).low for r in range(layout.n_rows)], np.uint64)
+    measure = MeasurePort()
+    code_matrix(measure, layout, numbers - lows[:, None])
+    (part, *_) = _encode(array, patterns, layout)
+    assert isinstance(part, Part)
+    return sum(min(variants) for variants in measure.bits.values()), bytes(part.data)
 
 
 def _told(layout: Layout) -> list[int]:

@@ -18,7 +18,7 @@ from ._ports import MeasurePort, Port, ReadPort, Stream, WritePort
 from ._rans import Decoder
 from ._varint import read_varints, write_varints
 
-__all__ = ["MOST_CELLS", "decode_pattern", "encode_pattern", "memory_to_decode"]
+__all__ = ["MOST_CELLS", "decode_pattern", "encode_pattern", "memory_to_decode", "pattern_bits"]
 
 MOST_CELLS = 1 << 24
 _MOST_CLASSES = 64
@@ -31,12 +31,7 @@ _AXES = ("rows", "columns")
 
 def encode_pattern(indices: np.ndarray, indptr: np.ndarray, n_columns: int) -> bytes:
     """The section for the places of entries, row by row."""
-    n_rows = indptr.size - 1
-    pointers = indptr.astype(np.int64)
-    counts = pointers[1:] - pointers[:-1]
-    stays = np.zeros((n_rows, n_columns), bool)
-    stays[np.repeat(np.arange(n_rows), counts), indices] = True
-    axes = [_classes(counts), _classes(stays.sum(axis=0))]
+    axes, stays = _axes(indices, indptr, n_columns)
     sizes = [int(classes.max(initial=0)) + 1 for classes in axes]
     measure = MeasurePort()
     moving = [_moves(axis, size) for axis, size in zip(axes, sizes, strict=True)]
@@ -48,6 +43,30 @@ def encode_pattern(indices: np.ndarray, indptr: np.ndarray, n_columns: int) -> b
     _code_places(port, axes, sizes, stays)
     n_lanes, payload = port.encoder.finish()
     return write_varints([n_lanes, *sizes, *moving, choice]) + payload
+
+
+def pattern_bits(indices: np.ndarray, indptr: np.ndarray, n_columns: int) -> float:
+    """Bits that the symbols of the section take, without its head and the coder's last state."""
+    axes, stays = _axes(indices, indptr, n_columns)
+    sizes = [int(classes.max(initial=0)) + 1 for classes in axes]
+    measure = MeasurePort()
+    for name, classes, size in zip(_AXES, axes, sizes, strict=True):
+        moves = _moves(classes, size)
+        _code_classes(measure, name, classes.size, size, classes, moves=moves)
+    _code_places(measure, axes, sizes, stays)
+    return sum(min(variants) for variants in measure.bits.values())
+
+
+def _axes(
+    indices: np.ndarray, indptr: np.ndarray, n_columns: int
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Classes of rows and of columns, and which places have an entry."""
+    n_rows = indptr.size - 1
+    pointers = indptr.astype(np.int64)
+    counts = pointers[1:] - pointers[:-1]
+    stays = np.zeros((n_rows, n_columns), bool)
+    stays[np.repeat(np.arange(n_rows), counts), indices] = True
+    return [_classes(counts), _classes(stays.sum(axis=0))], stays
 
 
 def decode_pattern(
