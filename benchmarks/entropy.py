@@ -9,8 +9,8 @@ import numpy as np
 
 import skcompress as skc
 from skcompress.format._container import unpack
-from skcompress.format._forest import bits_by_stream, encode_forest
 from skcompress.format._counts import counts_of
+from skcompress.format._forest import bits_by_stream, encode_forest
 from skcompress.format._pattern import encode_pattern, pattern_bits
 from skcompress.ir import Affine, Codebook, DenseNetwork, Node, Sparse, TreeEnsemble, decode
 
