@@ -1,6 +1,7 @@
 """Networks by level: bytes, scores on test rows, seconds; a curve; predictions beside ONNX Runtime.
 
-Usage: python benchmarks/mlp.py [NAME ...] [--curve] [--error PERCENT] [--markdown FILE]
+Usage: python benchmarks/mlp.py [NAME ...] [--tolerances SCORE ...] [--curve] [--error PERCENT]
+       [--markdown FILE]
 
 Every network of `models.py` is compressed at the levels `balanced` and `tiny`, the latter also
 where less may be lost. Settings are chosen on validation rows; the test rows are scored once.
@@ -39,8 +40,7 @@ from skcompress.passes import (
 )
 
 NAMES = ("mnist-mlp", "california-mlp", "letter-mlp")
-RUNS = (("balanced", None), ("tiny", 0.005), ("tiny", 0.003), ("tiny", 0.002))
-CODED = (("balanced", None), ("tiny", 0.003))
+TOLERANCES = (0.005, 0.003)
 KEPT = (0.13, 0.08, 0.05, 0.035, 0.025, 0.018, 0.013, 0.009, 0.006)
 EPOCHS = 24
 
@@ -217,18 +217,22 @@ def main() -> None:
     """Measure, print, and write the tables where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help=f"models, of {', '.join(NAMES)}")
+    parser.add_argument(
+        "--tolerances", nargs="*", type=float, default=TOLERANCES, help="of the score, for tiny"
+    )
     parser.add_argument("--curve", action="store_true", help="a curve of each model")
     parser.add_argument("--error", type=float, help="percent of validation rows, for the curve")
     parser.add_argument("--markdown", help="file that the tables are written to")
     arguments = parser.parse_args()
     levels, timed, coded, corrected, curves = [], [], [], [], []
     for fitted in models(arguments.names or NAMES):
-        for level, tolerance in RUNS:
+        runs = [("balanced", None), *(("tiny", each) for each in arguments.tolerances)]
+        for level, tolerance in runs:
             row, small = measure(fitted, level, tolerance)
             levels.append(row)
             print(*row, flush=True)
-            if (level, tolerance) in CODED:
-                coded += coding(fitted, level, small)
+            name = level if tolerance is None else f"{level}, {tolerance:g}"
+            coded += coding(fitted, name, small)
         timed += speeds(fitted, small)
         corrected += corrections(fitted)
         if arguments.curve:

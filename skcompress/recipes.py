@@ -15,6 +15,7 @@ from .ir import (
     TreeEnsemble,
 )
 from .passes import (
+    Cheapest,
     CostComplexity,
     EqualizeLayers,
     FineTune,
@@ -72,6 +73,12 @@ _SAFE_AGREEMENT = 0.985
 
 _TRAINED_BITS = 8
 """Larger tables than that of so many bits are not worth training."""
+
+_KEPT_SHARES = (0.1, 0.2, 0.3, 0.45, 0.6, 0.8)
+"""Of units, ranks and weights, from the fewest on."""
+
+_STRUCTURE_SHARE = 0.5
+"""Part of the tolerance that fewer of them may use up; rounding takes the rest."""
 
 _ROUNDING_SHARE = 0.8
 """Of the tolerance: the roundest weights that the held-out rows accept are lucky ones, too."""
@@ -192,10 +199,14 @@ def tree_recipe(
     return tuple(steps)
 
 
+Units = int | float | tuple[int | float, ...] | None
+
+
 def mlp_recipe(
     *,
+    structure: str | None,
     sparsity: float,
-    n_units: int | float | tuple[int | float, ...] | None,
+    n_units: Units,
     rank: int | float | None,
     n_bits: int | None,
     scheme: str,
@@ -209,40 +220,64 @@ def mlp_recipe(
     record_tables: Callable[[FineTuneReport], None] | None = None,
 ) -> Recipe:
     """What `MLPReducer` does."""
-    steps: list[Pass] = [RemoveDeadUnits()]
-    if n_units is not None:
-        steps.append(KeepUnits(n_units))
     trained = finetune_epochs > 0
-    # Training on wants inputs of like size, and so does rounding with one step for a layer.
-    steps.append(SimplifyScalers() if trained or bit_price is not None else FoldScalers())
-    if equalize:
-        steps.append(EqualizeLayers())
 
     def corrected(step: Pass) -> Pass:
         kept = KeepMoments(step, means=bias_correction, spreads=rescale)
         return kept if bias_correction or rescale else step
 
-    if sparsity > 0 and trained:
-        steps.append(GradualPrune(sparsity, finetune_epochs, target=target, record=record))
-    elif sparsity > 0:
-        steps.append(corrected(PruneWeights(sparsity)))
-    elif trained:
-        steps.append(FineTune(finetune_epochs, target=target, record=record))
-    if sparsity > 0:
+    def pruned(sparsity: float) -> Recipe:
+        """Fewer weights, trained on where it is asked for."""
+        if sparsity == 0:
+            return (FineTune(finetune_epochs, target=target, record=record),) if trained else ()
+        gradual = GradualPrune(sparsity, finetune_epochs, target=target, record=record)
         # Weights that became zero can leave units without input or output.
-        steps.append(RemoveDeadUnits())
+        return (gradual if trained else corrected(PruneWeights(sparsity)), RemoveDeadUnits())
+
+    def rounded(*, factors: bool, sparse: bool) -> Recipe:
+        """Fewer bits; factors take no part in training, nor in rounding at a price."""
+        if bit_price is not None and not factors:
+            return (RoundLayers(bit_price), SparseStorage())
+        if trained and scheme == "codebook" and (n_bits or 16) <= _TRAINED_BITS and not factors:
+            assert n_bits is not None
+            epochs = max(finetune_epochs // 3, 1)
+            return (TrainTables(n_bits, epochs, target=target, record=record_tables),)
+        stored = (SparseStorage(),) if sparse and not factors else ()
+        return (*stored, *(() if n_bits is None else (corrected(QuantizeWeights(scheme, n_bits)),)))
+
+    # Training on wants inputs of like size, and so does rounding with one step for a layer.
+    scalers = SimplifyScalers() if trained or bit_price is not None else FoldScalers()
+    first: Recipe = (RemoveDeadUnits(), scalers, *((EqualizeLayers(),) if equalize else ()))
+    if structure is not None:
+        return (*first, _structured(structure, pruned, rounded))
+    if n_units is not None:
+        first = (*first[:1], KeepUnits(n_units), *first[1:])
+    factored: Recipe = ()
     if rank is not None:
-        steps += [*((SparseStorage(),) if sparsity > 0 else ()), LowRankLayers(rank)]
-    if bit_price is not None:
-        steps += [RoundLayers(bit_price), SparseStorage()]
-    elif n_bits is not None and trained and scheme == "codebook" and n_bits <= _TRAINED_BITS:
-        epochs = max(finetune_epochs // 3, 1)
-        tables = TrainTables(n_bits, epochs, target=target, record=record_tables)
-        steps.append(tables if rank is None else corrected(QuantizeWeights(scheme, n_bits)))
-    else:
-        steps += [SparseStorage()] if sparsity > 0 and rank is None else []
-        steps += [] if n_bits is None else [corrected(QuantizeWeights(scheme, n_bits))]
-    return tuple(steps)
+        factored = (*((SparseStorage(),) if sparsity > 0 else ()), LowRankLayers(rank))
+    last = rounded(factors=rank is not None, sparse=sparsity > 0)
+    return (*first, *pruned(sparsity), *factored, *last)
+
+
+def _structured(
+    structure: str, pruned: Callable[[float], Recipe], rounded: Callable[..., Recipe]
+) -> Pass:
+    """All weights, fewer units, factors or fewer weights, whichever is cheapest once rounded."""
+    units, factors, weights = (
+        Strongest(tuple(candidates), share=_STRUCTURE_SHARE)
+        for candidates in (
+            [(KeepUnits(share), *pruned(0.0)) for share in _KEPT_SHARES],
+            [(LowRankLayers(share),) for share in _KEPT_SHARES],
+            [pruned(1.0 - share) for share in _KEPT_SHARES],
+        )
+    )
+    alternatives = (
+        (*pruned(0.0), *rounded(factors=False, sparse=False)),
+        (units, *rounded(factors=False, sparse=False)),
+        (*pruned(0.0), factors, *rounded(factors=True, sparse=False)),
+        (weights, *rounded(factors=False, sparse=True)),
+    )
+    return Cheapest(alternatives, "bytes" if structure == "smallest" else "multiplications")
 
 
 def level_recipe(model: Model, level: str) -> Recipe:

@@ -27,6 +27,11 @@ class MLPReducer(BaseCompressor):
     estimator : estimator
         MLPClassifier or MLPRegressor, or a pipeline that ends in one; unfitted, or fitted inside
         ``FrozenEstimator``.
+    structure : {"smallest", "fastest"} or None, default=None
+        Instead of `sparsity`, `n_units` and `rank`: keep as few units, as few weights, or factors
+        of as low a rank as half of the `tolerance` allows on held-out rows, and of these, and of
+        the whole network, once the rest was done with them, take the smallest file, or the one that
+        multiplies the least.
     sparsity : float, default=0.0
         Share of the weights to set to zero, the smallest first; gradually and with fine-tuning
         if `finetune_epochs` is not 0.
@@ -131,6 +136,7 @@ class MLPReducer(BaseCompressor):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCompressor._parameter_constraints,
         **LIMITS,
+        "structure": [StrOptions({"smallest", "fastest"}), None],
         "sparsity": [Interval(Real, 0, 1, closed="left")],
         "n_units": [
             Interval(Integral, 1, None, closed="left"),
@@ -157,6 +163,7 @@ class MLPReducer(BaseCompressor):
         self,
         estimator: Any,
         *,
+        structure: str | None = None,
         sparsity: float = 0.0,
         n_units: int | float | tuple[int | float, ...] | None = None,
         rank: int | float | None = None,
@@ -177,6 +184,7 @@ class MLPReducer(BaseCompressor):
         verbose: int = 0,
     ) -> None:
         self.estimator = estimator
+        self.structure = structure
         self.sparsity = sparsity
         self.n_units = n_units
         self.rank = rank
@@ -200,6 +208,7 @@ class MLPReducer(BaseCompressor):
         if hasattr(self, "finetune_report_"):
             del self.finetune_report_
         return mlp_recipe(
+            structure=self.structure,
             sparsity=self.sparsity,
             n_units=self.n_units,
             rank=self.rank,

@@ -6,7 +6,7 @@ from ._context import Context, Data, Score
 from ._reduction import ReductionPoint
 from ._targets import TARGETS
 from .ccp import CostComplexity
-from .choose import FirstOf, Strongest
+from .choose import Cheapest, FirstOf, Strongest
 from .cuts import CutDepth, MergeLeaves, ReducedError
 from .dual import RefitDual
 from .ensemble import SelectTrees
@@ -38,6 +38,7 @@ from .vectors import KeepVectors
 __all__ = [
     "SCHEMES",
     "TARGETS",
+    "Cheapest",
     "Context",
     "CostComplexity",
     "CutDepth",

@@ -1,16 +1,19 @@
-"""Try candidates from the strongest on, and keep the first that the held-out rows accept."""
+"""Try candidates, and keep the first, or the cheapest, that the held-out rows accept."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import ClassVar
 
-from ..ir import Model
+from ..format import dumps
+from ..ir import DenseNetwork, LowRank, Model, shape_of
+from ..runtime import CompactModel
 from ._base import Pass, SkipPass, describe
 from ._bytes import file_bytes
 from ._context import Context
 
-__all__ = ["FirstOf", "Strongest"]
+__all__ = ["COSTS", "Cheapest", "FirstOf", "Strongest"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,3 +108,75 @@ class FirstOf:
                 continue
             return result
         raise SkipPass("; ".join(reasons))
+
+
+@dataclasses.dataclass(frozen=True)
+class Cheapest:
+    """Of several short recipes that the held-out rows accept, the one with the cheapest result.
+
+    Parameters
+    ----------
+    alternatives : tuple of tuple of Pass
+        Of equally cheap ones, the first is taken.
+    cost : {"bytes", "multiplications"}
+        What counts: the file, or the multiplications of a prediction and then the file.
+    """
+
+    alternatives: tuple[tuple[Pass, ...], ...]
+    cost: str = "bytes"
+    exact: ClassVar[bool] = False
+    cautious: ClassVar[bool] = False  # the alternatives are, where they should
+
+    @property
+    def summary(self) -> str:
+        """How the ledger shows it."""
+        what = "; ".join(" + ".join(map(describe, steps)) for steps in self.alternatives)
+        return f"fewest {self.cost} of: {what}"
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Try them all."""
+        if context.tolerance is None or not context.judges:
+            raise SkipPass("no held-out rows to choose by")
+        found: list[tuple[tuple[float, ...], list[str], Model]] = []
+        for done, steps in enumerate(self.alternatives):
+            context.remarks.clear()
+            result, said = model, []
+            try:
+                for step in steps:
+                    result = step.apply(result, context)
+            except SkipPass as reason:
+                said = [str(reason)]
+            else:
+                if context.acceptable(result, cautious=self.cautious):
+                    said = [f"taken: {' + '.join(map(describe, steps))}", *context.remarks]
+                    found.append((COSTS[self.cost](result), said, result))
+            context.report_progress("recipes tried", done + 1, len(self.alternatives))
+        if not found:
+            raise SkipPass("none of the recipes is accepted")
+        _, said, best = min(found, key=lambda each: each[0])
+        context.remarks[:] = said
+        return best
+
+
+def _n_bytes(model: Model) -> tuple[float, ...]:
+    return (len(dumps(CompactModel(model))),)
+
+
+def _n_multiplications(model: Model) -> tuple[float, ...]:
+    """Those of a row, zeros included: layers are multiplied whole."""
+    count = 0
+    if isinstance(model.predictor, DenseNetwork):
+        for layer in model.predictor.layers:
+            n_inputs, n_units = shape_of(layer.weights)
+            if isinstance(layer.weights, LowRank):
+                count += shape_of(layer.weights.left)[1] * (n_inputs + n_units)
+            else:
+                count += n_inputs * n_units
+    return (count, *_n_bytes(model))
+
+
+COSTS: dict[str, Callable[[Model], tuple[float, ...]]] = {
+    "bytes": _n_bytes,
+    "multiplications": _n_multiplications,
+}
+"""What a model costs, by name; the later numbers count where the first ones are equal."""
