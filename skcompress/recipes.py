@@ -268,7 +268,7 @@ def _structured(
         for candidates in (
             [(KeepUnits(share), *pruned(0.0)) for share in _KEPT_SHARES],
             [(LowRankLayers(share),) for share in _KEPT_SHARES],
-            [pruned(1.0 - share) for share in _KEPT_SHARES],
+            [pruned(round(1.0 - share, 2)) for share in _KEPT_SHARES],
         )
     )
     alternatives = (

@@ -9,9 +9,10 @@ from hypothesis.extra import numpy as hnp
 from skcompress.exceptions import SkcFormatError
 from skcompress.format import _rans
 from skcompress.format._container import unpack
+from skcompress.format._counts import counts_of
 from skcompress.format._model import decode_model, encode_model
 from skcompress.format._packs import PACKS
-from skcompress.format._pattern import decode_pattern, encode_pattern
+from skcompress.format._pattern import decode_pattern, encode_pattern, pattern_bits
 from skcompress.ir import Chain, DenseNetwork, InputSpec, Layer, Model, Numbers, Sparse
 
 
@@ -130,3 +131,21 @@ def test_changed_heads_are_refused(place):
         changed = bytes([*data[:place], value, *data[place + 1 :]])
         with pytest.raises(SkcFormatError):
             decode_pattern(memoryview(changed), 60, 40, sparse.indices.size)
+
+
+def test_symbols_of_sections_take_what_they_cost_to_learn():
+    """All but the head of a section, and the last state of the coder."""
+    rng = np.random.default_rng(0)
+    share = np.outer(rng.random(300), rng.random(120)) ** 2
+    stays = rng.random(share.shape) < share
+    counts = stays.sum(axis=1)
+    indices = np.nonzero(stays)[1].astype(np.uint8)
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    section = encode_pattern(indices, indptr, 120)
+    assert 0 <= 8 * len(section) - pattern_bits(indices, indptr, 120) < 8 * 20
+    codes = rng.binomial(7, 0.3, indices.size).astype(np.uint8)
+    bits, section = counts_of(codes)
+    assert 0 <= 8 * len(section) - bits < 8 * 24
+    share = np.bincount(codes) / codes.size
+    entropy = -codes.size * float((share * np.log2(np.maximum(share, 1e-9))).sum())
+    assert entropy < bits < 1.01 * entropy + 100

@@ -209,3 +209,34 @@ def test_without_rows_to_refit_on_sizes_of_weights_decide(digits_mlp):
     step = next(e for e in small.size_report_.ledger if "SmallestRounding" in e.step)
     assert step.outcome == "applied"
     assert small.score(X[900:], y[900:]) > mlp.score(X[900:], y[900:]) - 0.0051
+
+
+def test_an_interruption_keeps_the_best_price_so_far(digits_mlp):
+    model, X, y = digits_mlp
+    calls = []
+
+    def listen(step, done, total):
+        calls.append(done)
+        if len(calls) == stop:
+            raise KeyboardInterrupt
+
+    context = Context(
+        original=model,
+        refit=Data(X[:900], y[:900]),
+        held_out=Data(X[900:], y[900:]),
+        tolerance=0.02,
+        progress=listen,
+    )
+    stop = 0
+    best = SmallestRounding().apply(model, context)
+    stop = len(calls) - 1
+    calls.clear()
+    interrupted = SmallestRounding().apply(model, context)
+    assert len(calls) == stop
+    sizes = [len(skc.dumps(CompactModel(m))) for m in (best, interrupted)]
+    assert sizes[0] <= sizes[1]
+    assert context.acceptable(interrupted)
+    stop = 1
+    calls.clear()
+    with pytest.raises(KeyboardInterrupt):
+        SmallestRounding().apply(model, context)
