@@ -14,6 +14,7 @@ from ._base import Pass, SkipPass
 from ._context import Context
 from ._networks import network_of, plain_layers
 from .finetune import FineTuneReport
+from .moments import KeepMoments
 from .parameters import QuantizeWeights
 from .second_order import SmallestRounding
 from .storage import SparseStorage
@@ -140,7 +141,8 @@ class _Search:
         """Make something of what is trained already, at once."""
         for state in reversed(self._states):
             sparse = SparseStorage().apply(state, self._context)
-            if any(self._offer(QuantizeWeights("codebook", b), sparse) for b in _BITS_UNTRAINED):
+            rounded = (QuantizeWeights("codebook", bits) for bits in _BITS_UNTRAINED)
+            if any(self._offer(KeepMoments(step, spreads=True), sparse) for step in rounded):
                 break
 
     def _choose_target(self) -> None:
