@@ -245,8 +245,9 @@ def mlp_recipe(
         stored = (SparseStorage(),) if sparse and not factors else ()
         return (*stored, *(() if n_bits is None else (corrected(QuantizeWeights(scheme, n_bits)),)))
 
-    # Training on wants inputs of like size, and so does rounding with one step for a layer.
-    scalers = SimplifyScalers() if trained or bit_price is not None else FoldScalers()
+    # Inputs of like size have weights that may share a step, be compared by size, or be trained.
+    as_is = n_bits is None and bit_price is None and not trained and sparsity == 0
+    scalers = FoldScalers() if as_is and structure is None else SimplifyScalers()
     first: Recipe = (RemoveDeadUnits(), scalers, *((EqualizeLayers(),) if equalize else ()))
     if structure is not None:
         return (*first, _structured(structure, pruned, rounded))

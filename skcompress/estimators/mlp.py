@@ -20,7 +20,8 @@ class MLPReducer(BaseCompressor):
     """Prune, factorize and quantize the weights of a multi-layer perceptron.
 
     Optimizer state (three quarters of an MLP's pickle), dead and duplicate hidden units always
-    go, and scalers are folded into the first layer where that is exact.
+    go. Scalers are folded into the first layer where that is exact, unless weights that are to be
+    rounded, pruned or trained on would differ in size for it.
 
     Parameters
     ----------

@@ -83,7 +83,14 @@ def test_layers_are_undone_by_what_they_save_for_what_they_cost():
     labels = (np.sin(3 * rows[:, 0]) + rows[:, 1] > 0).astype(int)
     mlp = MLPClassifier((60, 8), max_iter=300, random_state=0).fit(rows[:600], labels[:600])
     val = {"X_val": rows[600:], "y_val": labels[600:]}
-    small = skc.MLPReducer(FrozenEstimator(mlp), n_bits=2, tolerance=0.03, random_state=0)
+    small = skc.MLPReducer(
+        FrozenEstimator(mlp),
+        n_bits=2,
+        tolerance=0.03,
+        bias_correction=False,
+        rescale=False,
+        random_state=0,
+    )
     small.fit(rows[:600], labels[:600], **val)
     assert small.score(rows[600:], labels[600:]) >= mlp.score(rows[600:], labels[600:]) - 0.03
     notes = [entry.note for entry in small.size_report_.ledger if "Quantize" in entry.step]

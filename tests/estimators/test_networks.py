@@ -109,3 +109,16 @@ def test_it_is_reduced(kind):
     assert len(skc.dumps(small)) < 0.1 * len(before)
     assert small.score(rows[300:], y[300:]) >= model.score(rows[300:], y[300:]) - 0.005
     assert pickle.dumps(model) == before
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"n_bits": 6, "scheme": "codebook"}, {"n_bits": None, "sparsity": 0.1}]
+)
+def test_inputs_of_very_different_size_are_not_rounded_alike(settings):
+    rows = X * np.logspace(-3, 4, 12)
+    model = make_pipeline(StandardScaler(), regressor(solver="lbfgs")).fit(
+        rows[:300], NUMBERS[:300]
+    )
+    small = skc.MLPReducer(FrozenEstimator(model), **settings).fit(rows[:300], NUMBERS[:300])
+    score = model.score(rows[:300], NUMBERS[:300])
+    assert small.score(rows[:300], NUMBERS[:300]) > score - 0.05
