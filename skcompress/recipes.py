@@ -137,10 +137,12 @@ _ALL_ROUNDED = 0.7
 def _linear_quantizer(scheme: str, n_bits: int | str | None) -> Recipe:
     if n_bits is None:
         return (FoldScalers(),)
+    # One step for a whole row wants columns of like size.
+    scalers = FirstOf(((SimplifyScalers(),), (FoldScalers(),)))
     if isinstance(n_bits, str):
         bits = (3, 4, 5, 6, 7, 8, 10, 12, 16)
-        return (FoldScalers(), Strongest(tuple((QuantizeWeights(scheme, b),) for b in bits)))
-    return (FoldScalers(), QuantizeWeights(scheme, n_bits))
+        return (scalers, Strongest(tuple((QuantizeWeights(scheme, b),) for b in bits)))
+    return (scalers, QuantizeWeights(scheme, n_bits))
 
 
 def _fewer_kept() -> Strongest:

@@ -12,7 +12,7 @@ from ..runtime._registry import compile_node
 from ._base import SkipPass
 from ._context import Context
 
-__all__ = ["FoldScalers", "affine_of"]
+__all__ = ["FoldScalers", "affine_of", "sums_of", "with_sums"]
 
 _ROUNDING = np.finfo(np.float64).eps / 2
 _ALLOWED = 1e-12
@@ -102,7 +102,7 @@ def affine_of(rescale: Rescale) -> tuple[np.ndarray, np.ndarray]:
     return factor, summand
 
 
-def _weights(predictor: Node) -> tuple[np.ndarray, np.ndarray]:
+def sums_of(predictor: Node) -> tuple[np.ndarray, np.ndarray]:
     """The first sums of a predictor: weights, a column per sum, and what is added."""
     if isinstance(predictor, DenseNetwork):
         first = predictor.layers[0]
@@ -111,7 +111,8 @@ def _weights(predictor: Node) -> tuple[np.ndarray, np.ndarray]:
     return predictor.coef.T, predictor.intercept  # type: ignore[union-attr]
 
 
-def _with_weights(predictor: Node, weights: np.ndarray, bias: np.ndarray) -> Node | None:
+def with_sums(predictor: Node, weights: np.ndarray, bias: np.ndarray) -> Node | None:
+    """A predictor with other first sums; None where a number is not finite."""
     if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
         return None
     if isinstance(predictor, DenseNetwork):
@@ -128,7 +129,7 @@ def _within_bound(n_terms: int, folded: np.ndarray, original: np.ndarray) -> boo
 
 
 def _into_weights(scale: np.ndarray, shift: np.ndarray, predictor: Node) -> Node | None:
-    weights, bias = _weights(predictor)
+    weights, bias = sums_of(predictor)
     size = np.abs(weights)
     original = np.abs(bias) + size.sum(axis=0)
     # The shift counts twice: in the input, which is that far from zero, and in the new bias.
@@ -136,7 +137,7 @@ def _into_weights(scale: np.ndarray, shift: np.ndarray, predictor: Node) -> Node
     if not _within_bound(len(scale), folded, original):
         return None
     with np.errstate(over="ignore"):
-        return _with_weights(predictor, scale[:, np.newaxis] * weights, bias + shift @ weights)
+        return with_sums(predictor, scale[:, np.newaxis] * weights, bias + shift @ weights)
 
 
 def _into_vectors(scale: np.ndarray, shift: np.ndarray, kernel: KernelExpansion) -> Node | None:
@@ -164,7 +165,7 @@ def _project_into_weights(project: Project, predictor: Node) -> Node | None:
     if not _is_plain(components):
         return None
     assert isinstance(components, np.ndarray)
-    weights, bias = _weights(predictor)
+    weights, bias = sums_of(predictor)
     n_components, n_features = components.shape
     if n_features * weights.shape[1] >= project.nbytes // 8 + weights.size:
         return None
@@ -175,4 +176,4 @@ def _project_into_weights(project: Project, predictor: Node) -> Node | None:
     shift = np.zeros(n_components) if project.offset is None else -project.offset
     if project.mean is not None:
         shift = shift - components @ project.mean
-    return _with_weights(predictor, folded, bias + shift @ divided)
+    return with_sums(predictor, folded, bias + shift @ divided)

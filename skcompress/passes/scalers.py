@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..ir import DenseNetwork, Model, Rescale
+from ..ir import DenseNetwork, Encoded, LinearMap, Model, Rescale
 from ._base import SkipPass
 from ._context import Context
-from .fold import FoldScalers, affine_of
+from .fold import FoldScalers, affine_of, sums_of, with_sums
 
 __all__ = ["SimplifyScalers"]
 
@@ -22,24 +22,26 @@ _QUANTILES = (0.1, 0.9)
 
 @dataclasses.dataclass(frozen=True)
 class SimplifyScalers:
-    """Fold scalers into a network where its inputs stay alike, else give them short numbers.
+    """Fold scalers into first weights where inputs stay alike, else give them short numbers.
 
     Weights that are rounded together must be of like size, and training wants inputs that are
     centred. Where columns differ in scale, or lie far from zero, the last scaler stays: its
     factors become powers of two, its shifts multiples of an eighth of the scale, which take a byte
-    or two each, and the first layer makes up for the difference, so that its sums are the same.
+    or two each, and the first weights make up for the difference, so that its sums are the same.
     """
 
     exact: ClassVar[bool] = True
 
     def apply(self, model: Model, context: Context) -> Model:
         """Fold, or simplify the last scaler."""
-        transforms, network = model.chain.transforms, model.predictor
+        transforms, predictor = model.chain.transforms, model.predictor
         last = transforms[-1] if transforms else None
-        if not isinstance(network, DenseNetwork) or not isinstance(last, Rescale):
-            raise SkipPass("no scaler before a network")
-        weights, bias = network.layers[0].weights, network.layers[0].bias
-        if not (isinstance(weights, np.ndarray) and isinstance(bias, np.ndarray)):
+        if not isinstance(predictor, DenseNetwork | LinearMap) or not isinstance(last, Rescale):
+            raise SkipPass("no scaler before a network or a linear map")
+        if isinstance(predictor, LinearMap) and isinstance(predictor.coef, Encoded):
+            raise SkipPass("the weights are encoded already")
+        weights, bias = sums_of(predictor)
+        if isinstance(weights, Encoded) or isinstance(bias, Encoded):
             raise SkipPass("the weights are encoded already")
         factor, summand = affine_of(last)
         if last.clip is None and _alike(factor, summand):
@@ -50,12 +52,10 @@ class SimplifyScalers:
         short_factor, short_summand = affine_of(short)
         ratio = factor / short_factor
         shifted = bias + (summand - ratio * short_summand) @ weights
-        scaled = ratio[:, None] * weights
-        if not (np.isfinite(shifted).all() and np.isfinite(scaled).all()):
+        moved = with_sums(predictor, ratio[:, None] * weights, shifted)
+        if moved is None:
             raise SkipPass("the scaler's numbers are too large, or too small")
-        first = network.layers[0].replace(weights=scaled, bias=shifted)
-        network = network.replace(layers=(first, *network.layers[1:]))
-        chain = model.chain.replace(transforms=(*transforms[:-1], short), predictor=network)
+        chain = model.chain.replace(transforms=(*transforms[:-1], short), predictor=moved)
         return model.replace(chain=chain)
 
 

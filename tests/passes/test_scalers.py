@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
+from sklearn.svm import LinearSVR
 
 import skcompress as skc
 from skcompress.families import lift
@@ -61,3 +63,24 @@ def test_what_is_left_alone():
     coded = QuantizeWeights("affine", 8).apply(context.original, context)
     with pytest.raises(SkipPass, match="encoded"):
         SimplifyScalers().apply(coded, context)
+
+
+def test_a_linear_map_whose_inputs_differ_in_scale_keeps_its_scaler():
+    X, y = far_apart()
+    model = make_pipeline(StandardScaler(), LinearSVR(max_iter=10_000, random_state=0)).fit(X, y)
+    lifted = lift(model)
+    simple = SimplifyScalers().apply(lifted, Context(original=lifted))
+    assert len(simple.chain.transforms) == 1
+    np.testing.assert_allclose(CompactModel(simple).predict(X), model.predict(X), rtol=1e-9)
+    rounded = skc.SVMQuantizer(FrozenEstimator(model), n_bits=8).fit(X, y)
+    assert rounded.score(X, y) > model.score(X, y) - 0.01
+    coded = QuantizeWeights("affine", 8).apply(lifted, Context(original=lifted))
+    with pytest.raises(SkipPass, match="encoded already"):
+        SimplifyScalers().apply(coded, Context(original=lifted))
+
+
+def test_a_linear_map_of_columns_that_are_alike_takes_its_scaler_in():
+    X, y = load_diabetes(return_X_y=True)
+    model = make_pipeline(MinMaxScaler(), LinearSVR(max_iter=10_000, random_state=0)).fit(X, y)
+    small = skc.SVMQuantizer(FrozenEstimator(model), n_bits=8).fit(X, y)
+    assert small.model_.ir.chain.transforms == ()
