@@ -52,7 +52,9 @@ class ModelCompressor(BaseCompressor):
         For kernel machines, as in `SVMQuantizer`.
     ccp_alpha, n_trees, share_thresholds, threshold_bits, value_bits, refine : default="default"
         For trees and ensembles of trees, as in `TreePruner`.
-    sparsity, n_units, rank, bit_price, finetune_epochs, target : default="default"
+    structure, sparsity, n_units, rank, bit_price : default="default"
+        For multi-layer perceptrons, as in `MLPReducer`.
+    equalize, bias_correction, rescale, finetune_epochs, target : default="default"
         For multi-layer perceptrons, as in `MLPReducer`.
     scoring : str, callable or None, default=None
         The score; None: accuracy or R².
@@ -135,10 +137,14 @@ class ModelCompressor(BaseCompressor):
         threshold_bits: int | str | None = DEFAULT,
         value_bits: int | str | None = DEFAULT,
         refine: bool | str = DEFAULT,
+        structure: str | None = DEFAULT,
         sparsity: float | str = DEFAULT,
         n_units: Any = DEFAULT,
         rank: float | int | str | None = DEFAULT,
         bit_price: float | str | None = DEFAULT,
+        equalize: bool | str = DEFAULT,
+        bias_correction: bool | str = DEFAULT,
+        rescale: bool | str = DEFAULT,
         finetune_epochs: int | str = DEFAULT,
         target: str = DEFAULT,
         scoring: Any = None,
@@ -162,10 +168,14 @@ class ModelCompressor(BaseCompressor):
         self.threshold_bits = threshold_bits
         self.value_bits = value_bits
         self.refine = refine
+        self.structure = structure
         self.sparsity = sparsity
         self.n_units = n_units
         self.rank = rank
         self.bit_price = bit_price
+        self.equalize = equalize
+        self.bias_correction = bias_correction
+        self.rescale = rescale
         self.finetune_epochs = finetune_epochs
         self.target = target
         self.scoring = scoring
