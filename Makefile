@@ -64,6 +64,11 @@ fuzz: $(VENV)/.installed $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz_load.py --seconds $(FUZZ_SECONDS)
 	$(PYTEST) -m slow ./tests $(ARGS)
 
+# What comes back as a scikit-learn estimator, in tools that nothing else here needs.
+tools: $(VENV)-bench/.installed
+	$(VENV)-bench/bin/python -m pip --quiet install shap pytest hypothesis matplotlib
+	$(VENV)-bench/bin/python -m pytest -rs tests/families/test_tools.py $(ARGS)
+
 bench: $(VENV)-bench/.installed
 	env -u PYTHONSAFEPATH $(VENV)-bench/bin/python benchmarks/$(BENCH).py $(ARGS)
 

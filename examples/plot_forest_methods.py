@@ -29,6 +29,8 @@ from skcompress.passes import (
     CutDepth,
     Data,
     DropNotes,
+    PruneDepths,
+    PruneLevels,
     QuantizeLeaves,
     QuantizeThresholds,
     RefineLeaves,
@@ -46,17 +48,18 @@ forest = RandomForestRegressor(40, random_state=0).fit(X, y)
 # -----------------
 # A method is a pass, or a few in a row: frozen settings with one verb, ``apply``. A model goes in
 # and a smaller one comes out, so a curve is a loop. `Context` brings the rows that a pass may refit
-# on.
+# on, and those that judge, for passes that prune as far as a tolerance allows.
 
 original = lift(forest)
 context = Context(original=original, refit=Data(X, y))
 
 
-def point(*passes):
+def point(*passes, tolerance=None):
     """Bytes of the file, and score on the test rows."""
     model = original
+    judged = dataclasses.replace(context, held_out=Data(X_val, y_val), tolerance=tolerance)
     for step in (*passes, DropNotes()):
-        model = step.apply(model, context)
+        model = step.apply(model, judged if tolerance else context)
     small = skc.CompactModel(model)
     return len(skc.dumps(small)), small.score(X_test, y_test)
 
@@ -70,6 +73,12 @@ curves = {
     "shared thresholds": [point(ShareThresholds(reach)) for reach in (0.1, 0.25, 0.5, 1.0)],
     "thresholds of few bits": [point(QuantizeThresholds(bits)) for bits in (8, 6, 5, 4, 3)],
     "leaf values of few bits": [point(QuantizeLeaves(bits)) for bits in (10, 8, 6, 4, 2)],
+    "levels by L1 regression (LOP)": [
+        point(PruneLevels(rounds=1), *rounding, tolerance=t) for t in (0.01, 0.03, 0.08)
+    ],
+    "depths by block descent (ForestPrune)": [
+        point(PruneDepths(), *rounding, tolerance=t) for t in (0.01, 0.03, 0.08)
+    ],
     "pruned, refitted, shared, rounded": [
         point(SelectTrees(20), CostComplexity(a), RefineLeaves(), *rounding) for a in alphas
     ],

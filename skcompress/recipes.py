@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .ir import (
+    ClassScores,
     DenseNetwork,
     KernelExpansion,
     LinearMap,
     Model,
     Node,
+    Numbers,
     Prototypes,
     Sparse,
     TreeEnsemble,
@@ -30,6 +32,8 @@ from .passes import (
     MergeLeaves,
     MissingToLarger,
     Pass,
+    PruneDepths,
+    PruneLevels,
     PruneWeights,
     QuantizeCoefficients,
     QuantizeLeaves,
@@ -82,6 +86,9 @@ _STRUCTURE_SHARE = 0.5
 
 _ROUNDING_SHARE = 0.8
 """Of the tolerance: the roundest weights that the held-out rows accept are lucky ones, too."""
+
+_LEVELS_SHARE = 0.6
+"""Of the tolerance: level by level, the held-out rows are asked more often than elsewhere."""
 
 LEVELS = {"lossless": 0.0, "safe": 0.001, "balanced": 0.005, "tiny": 0.02}
 """Level -> score that may be lost on the held-out rows."""
@@ -177,6 +184,7 @@ def _rounded_coefficients(*, reduces: bool) -> Strongest:
 
 def tree_recipe(
     *,
+    method: str,
     ccp_alpha: float | str,
     n_trees: int | float | None,
     share_thresholds: bool,
@@ -188,7 +196,11 @@ def tree_recipe(
     steps: list[Pass] = []
     if n_trees is not None:
         steps.append(SelectTrees(n_trees))
-    if ccp_alpha != 0:
+    if method == "levels":
+        steps.append(PruneLevels(share=1.0))
+    elif method == "depths":
+        steps.append(PruneDepths(share=1.0))
+    elif ccp_alpha != 0:
         steps.append(CostComplexity(ccp_alpha))
     if refine:
         steps.append(RefineLeaves())
@@ -303,6 +315,9 @@ def level_recipe(model: Model, level: str) -> Recipe:
         return ()
     if isinstance(predictor, KernelExpansion):
         return _kernel_level(predictor, level)
+    if isinstance(predictor, TreeEnsemble):
+        boosted = isinstance(model.head, Numbers | ClassScores) and predictor.n_trees > 1
+        return _tree_level(level, boosted=boosted and not predictor.average)
     return _LEVEL_RECIPES[type(predictor)](level)
 
 
@@ -329,14 +344,15 @@ def gentler_recipes(model: Model, level: str) -> tuple[Recipe, ...]:
     return tuple(level_recipe(model, name) for name in names)
 
 
-def _tree_level(level: str) -> Recipe:
+def _tree_level(level: str, *, boosted: bool = False) -> Recipe:
     if level == "lossless":
         return ()
     # Moved within their gaps, and rounded a little, trees win as often as they lose.
     safe = level == "safe"
     shared = Strongest(
-        tuple((MissingToLarger(), ShareThresholds(reach)) for reach in (1.0, 0.5, 0.25)),
-        share=0.5,
+        tuple((ShareThresholds(reach),) for reach in (1.0, 0.5, 0.25)),
+        before=(MissingToLarger(),),
+        share=0.5 if safe else 0.9,
         cautious=False,
         agreement=_SAFE_AGREEMENT if safe else 0.0,
         smaller=True,
@@ -349,7 +365,14 @@ def _tree_level(level: str) -> Recipe:
     )
     # `safe` keeps the path of every row, so it cuts nothing.
     rounded = (shared, leaves, MergeLeaves())
-    return rounded if safe else (SmallestForest(), *rounded)
+    if safe:
+        return rounded
+    smallest: Pass = SmallestForest()
+    if boosted and level == "tiny":
+        # Of averaged trees it never found the smaller file; of boosted ones it mostly did.
+        alternatives = ((smallest,), (PruneLevels(share=_LEVELS_SHARE),))
+        smallest = Cheapest(alternatives, "rounded bytes")
+    return (smallest, *rounded)
 
 
 def _kernel_level(predictor: Node, level: str) -> Recipe:
@@ -404,7 +427,6 @@ def _linear_level(level: str) -> Recipe:
 
 
 _LEVEL_RECIPES: dict[type[Node], Callable[[str], Recipe]] = {
-    TreeEnsemble: _tree_level,
     DenseNetwork: _network_level,
     LinearMap: _linear_level,
     Prototypes: lambda level: (),

@@ -24,8 +24,14 @@ class TreePruner(BaseCompressor):
     ----------
     estimator : estimator
         A tree, a forest, or a pipeline that ends in one; unfitted, or fitted inside
-        ``FrozenEstimator``. Gradient boosting is taken too: its leaf values and thresholds can
-        be quantized and late stages dropped, but its trees hold no impurities to prune by.
+        ``FrozenEstimator``. Gradient boosting is taken too: its trees hold no impurities to prune
+        by, but `method` knows others, and leaf values and thresholds can be quantized.
+    method : {"ccp", "levels", "depths"}, default="ccp"
+        How trees are pruned: by cost-complexity (`ccp_alpha`); level by level, by a regression
+        with an L1 penalty that finds which subtrees a number can stand for [3]_; or each at a
+        depth of its own, by block coordinate descent over the trees [4]_. The last two prune as
+        far as `tolerance` allows on held-out rows and refit all leaves on the rows that `fit`
+        gets; `ccp_alpha` means nothing to them.
     ccp_alpha : float or "auto", default="auto"
         Complexity parameter; "auto" takes the largest on the path whose score on held-out rows
         is within `tolerance` of the unpruned model's; 0 prunes nothing.
@@ -43,8 +49,8 @@ class TreePruner(BaseCompressor):
     tolerance : float or None, default=None
         Score that may be lost on held-out rows. Where the settings lose more, the parts of them
         that save the fewest bytes for what they cost are undone until they do not. None: 0.005
-        for ``ccp_alpha="auto"``, with one standard error of the difference to spare; otherwise what
-        is asked is done, and nothing judged.
+        for ``ccp_alpha="auto"``, with one standard error of the difference to spare, and for
+        the other methods, with two; otherwise what is asked is done, and nothing judged.
     max_bytes : int or None, default=None
         Largest file. Where the settings give a larger one, ever stronger settings are tried.
     scoring : str, callable or None, default=None
@@ -86,6 +92,9 @@ class TreePruner(BaseCompressor):
     .. [1] L. Breiman, J. Friedman, R. Olshen, C. Stone, "Classification and Regression Trees",
        Wadsworth, 1984.
     .. [2] S. Ren, X. Cao, Y. Wei, J. Sun, "Global refinement of random forest", CVPR 2015.
+    .. [3] L. Devos, T. Martens, D. C. Oruc, W. Meert, H. Blockeel, J. Davis, "Compressing tree
+       ensembles through level-wise optimization and pruning", ICML 2025.
+    .. [4] B. Liu, R. Mazumder, "ForestPrune: compact depth-pruned tree ensembles", AISTATS 2023.
 
     Examples
     --------
@@ -109,6 +118,7 @@ class TreePruner(BaseCompressor):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **BaseCompressor._parameter_constraints,
         **LIMITS,
+        "method": [StrOptions({"ccp", "levels", "depths"})],
         "ccp_alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "n_trees": [
             Interval(Integral, 1, None, closed="left"),
@@ -125,6 +135,7 @@ class TreePruner(BaseCompressor):
         self,
         estimator: Any,
         *,
+        method: str = "ccp",
         ccp_alpha: float | str = "auto",
         n_trees: int | float | None = None,
         share_thresholds: bool = False,
@@ -140,6 +151,7 @@ class TreePruner(BaseCompressor):
         verbose: int = 0,
     ) -> None:
         self.estimator = estimator
+        self.method = method
         self.ccp_alpha = ccp_alpha
         self.n_trees = n_trees
         self.share_thresholds = share_thresholds
@@ -155,12 +167,13 @@ class TreePruner(BaseCompressor):
         self.verbose = verbose
 
     def _tolerance(self) -> float | None:
-        if self.tolerance is None and self.ccp_alpha == "auto":
+        if self.tolerance is None and (self.ccp_alpha == "auto" or self.method != "ccp"):
             return LEVELS["balanced"]
         return self.tolerance
 
     def _recipe(self, model: Model) -> Recipe:
         return tree_recipe(
+            method=self.method,
             ccp_alpha=self.ccp_alpha,
             n_trees=self.n_trees,
             share_thresholds=self.share_thresholds,

@@ -32,6 +32,11 @@ from .trees import build_trees, finish, tree_ensemble
 __all__: list[str] = []
 
 _CLOSE = 1e-9
+_MANY_VALUES = (
+    "The leaves no longer hold votes of one weight a tree, as AdaBoostClassifier's do: they were "
+    "averaged, refitted or rounded. Serve the compact model itself, or compress with "
+    "level='lossless' or TreePruner(..., ccp_alpha=...) alone, which keep votes."
+)
 
 
 def _lift(boosting: Any, predictor: TreeEnsemble, head: Head) -> Model:
@@ -96,10 +101,11 @@ def _lower_classifier(model: Model, allow_missing: bool) -> Any:
         not isinstance(trees, TreeEnsemble)
         or not isinstance(head, ClassScores)
         or trees.tree_output is not None
-        or (trees.base is not None and trees.base.any())
+        or (trees.base is not None and trees.base.any() and len(head.target) != 2)
     ):
         raise UnsupportedEstimatorError("AdaBoostClassifier holds trees that vote for classes.")
-    voting, weights = _as_votes(trees, len(head.target))
+    split = _as_two_sided if len(head.target) == 2 else _as_votes
+    voting, weights = split(trees, len(head.target))
     params, member = own_params(
         model, functools.partial(DecisionTreeClassifier, max_depth=1), classifier=True
     )
@@ -109,8 +115,15 @@ def _lower_classifier(model: Model, allow_missing: bool) -> Any:
     boosting = _with_members(AdaBoostClassifier(**params), members, member(), weights)
     boosting.classes_ = head.target.classes.copy()
     boosting.n_classes_ = len(head.target)
-    if abs(boosting.estimator_weights_.sum() - trees.denominator) > _CLOSE * trees.denominator:
-        raise UnsupportedEstimatorError("The weights of the trees do not add up to the divisor.")
+    lack = trees.denominator - boosting.estimator_weights_.sum()
+    if abs(lack) > _CLOSE * trees.denominator:
+        # Scores are divided by the sum of all weights, also of those that have no tree.
+        weights = boosting.estimator_weights_
+        if weights.size == len(members):
+            boosting.n_estimators += 1
+            weights = np.append(weights, 0.0)
+        weights[-1] = lack
+        boosting.estimator_weights_ = weights
     return finish(
         boosting, model, (*lost, "estimator_errors_", "predict_proba of each of estimators_")
     )
@@ -123,15 +136,11 @@ def _as_votes(trees: TreeEnsemble, n_classes: int) -> tuple[TreeEnsemble, np.nda
     if n_classes == 1:
         weights = np.full(trees.n_trees, trees.denominator / trees.n_trees)
     else:
-        largest = rows.max(axis=1) if n_classes > 2 else np.abs(rows[:, 0]) / 2
         weights = np.zeros(trees.n_trees)
-        np.maximum.at(weights, tree, largest)
+        np.maximum.at(weights, tree, rows.max(axis=1))
     expected = _votes(_chosen(rows), weights[tree], n_classes)
     if not np.allclose(rows, expected, rtol=_CLOSE, atol=0):
-        raise UnsupportedEstimatorError(
-            "The leaves no longer hold votes of one weight a tree, as AdaBoostClassifier's do: "
-            "they were averaged, refitted or rounded."
-        )
+        raise UnsupportedEstimatorError(_MANY_VALUES)
     table, leaf = distinct_rows(np.eye(n_classes)[_chosen(rows)])
     notes = trees.notes
     if notes is not None:
@@ -139,6 +148,52 @@ def _as_votes(trees: TreeEnsemble, n_classes: int) -> tuple[TreeEnsemble, np.nda
     return trees.replace(
         values=table, leaf=leaf, notes=notes, n_outputs=n_classes, divisor=1.0, base=None
     ), weights
+
+
+def _as_two_sided(trees: TreeEnsemble, n_classes: int) -> tuple[TreeEnsemble, np.ndarray]:
+    """Votes of two classes, and their weights: what trees of two values each come to.
+
+    Half the way between its values is a tree's vote. The middles of all trees, and what the sum
+    starts from, are the vote of one more tree, which has a single leaf.
+    """
+    rows = decode(trees.values)[trees.leaf].astype(np.float64)[:, 0]
+    tree = trees.tree_of_node[~trees.internal]
+    high, low = np.full(trees.n_trees, -np.inf), np.full(trees.n_trees, np.inf)
+    np.maximum.at(high, tree, rows)
+    np.minimum.at(low, tree, rows)
+    slack = _CLOSE * np.maximum(np.abs(high), np.abs(low))
+    one = high - low <= slack
+    near_high = high[tree] - rows <= slack[tree]
+    if not bool((near_high | (rows - low[tree] <= slack[tree])).all()):
+        raise UnsupportedEstimatorError(_MANY_VALUES)
+    middle = np.where(one, 0.0, (high + low) / 2)
+    weights = np.where(one, np.abs(high), (high - low) / 2) / 2
+    votes = np.where(one[tree], rows > 0, near_high).astype(np.int64)
+    start = float(middle.sum()) + (0.0 if trees.base is None else float(trees.base[0]))
+    internal, notes = trees.internal, trees.notes
+    if notes is not None:
+        notes = notes.replace(values=np.eye(2)[_chosen(notes.values)])
+    if abs(start) > float(slack.sum()):
+        internal = np.append(internal, False)
+        votes, weights = np.append(votes, int(start > 0)), np.append(weights, abs(start) / 2)
+        if notes is not None:
+            root = trees.offsets[0]
+            notes = notes.replace(
+                impurity=np.append(notes.impurity, 0.0),
+                weight=np.append(notes.weight, notes.weight[root]),
+                n_samples=np.append(notes.n_samples, notes.n_samples[root]),
+            )
+    table, leaf = distinct_rows(np.eye(n_classes)[votes])
+    voting = trees.replace(
+        internal=internal,
+        values=table,
+        leaf=leaf,
+        notes=notes,
+        n_outputs=n_classes,
+        divisor=1.0,
+        base=None,
+    )
+    return voting, weights
 
 
 def _chosen(rows: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from ._targets import TARGETS
 from .ccp import CostComplexity
 from .choose import Cheapest, FirstOf, Strongest
 from .cuts import CutDepth, MergeLeaves, ReducedError
+from .depths import PruneDepths
 from .dual import RefitDual
 from .ensemble import SelectTrees
 from .equalize import EqualizeLayers
@@ -15,6 +16,7 @@ from .finetune import FineTuneReport
 from .fold import FoldScalers
 from .forest import SmallestForest
 from .leaves import QuantizeLeaves, QuantizeThresholds, RefineLeaves
+from .levels import PruneLevels
 from .lowrank import LowRankLayers
 from .missing import MissingToLarger
 from .moments import KeepMoments
@@ -57,6 +59,8 @@ __all__ = [
     "MergeLeaves",
     "MissingToLarger",
     "Pass",
+    "PruneDepths",
+    "PruneLevels",
     "PruneWeights",
     "QuantizeCoefficients",
     "QuantizeLeaves",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ir import Model
+from ..ir import Model, Outlier
 from ..runtime import CompactModel
 from ..runtime._inputs import check_rows
 from ..runtime._registry import compile_node
@@ -61,7 +61,7 @@ class Context:
     tolerance : float or None
         Score that may be lost on the held-out rows; None: nothing is judged.
     score : callable or None
-        A scorer of the user's; None: accuracy or R².
+        A scorer of the user's; None: accuracy or R²; of outliers, R² of ``score_samples``.
     random_state : int
         Seed of everything random.
     progress : callable or None
@@ -134,9 +134,9 @@ class Context:
     def agreement(self, model: Model) -> float:
         """Share of held-out rows with the original's labels; for numbers, R² against its own."""
         assert self.held_out is not None
-        predicted = np.asarray(CompactModel(model).predict(self.held_out.X))
+        predicted = self._predict(model)
         original = self._answers.reshape(predicted.shape)
-        if model.head.labels:
+        if model.head.labels or isinstance(model.head, Outlier):
             same = predicted == original
             return float((same if same.ndim == 1 else same.all(axis=1)).mean())
         spread = np.square(original - original.mean(axis=0)).mean()
@@ -153,13 +153,20 @@ class Context:
         assert self.held_out is not None
         return np.asarray(CompactModel(self.original).predict(self.held_out.X))
 
-    def acceptable_raw(self, model: Model, raw: np.ndarray, tolerance: float | None = None) -> bool:
+    def acceptable_raw(
+        self,
+        model: Model,
+        raw: np.ndarray,
+        tolerance: float | None = None,
+        *,
+        cautious: float = True,
+    ) -> bool:
         """The same for raw outputs on the held-out rows that a pass worked out by itself.
 
         A pass that follows a whole path need not evaluate a model for every point of it. With a
         scorer of the user's the outputs are replayed to it.
         """
-        return self._accept(lambda: self._measure(model, raw), tolerance)
+        return self._accept(lambda: self._measure(model, raw), tolerance, cautious=cautious)
 
     def _accept(
         self,
@@ -176,19 +183,46 @@ class Context:
         margin = cautious * _standard_error(base_parts - parts) if cautious else 0.0
         return bool(base - score + margin <= allowed + 1e-12)
 
+    @functools.cached_property
+    def _memory(self) -> dict[str, tuple[Model, Any]]:
+        return {}
+
+    def once(self, what: str, model: Model, find: Callable[[], Any]) -> Any:
+        """What was found of this very model the last time, or what `find` finds."""
+        known = self._memory.get(what)
+        if known is None or known[0] is not model:
+            known = self._memory[what] = model, find()
+        return known[1]
+
+    def _predict(self, model: Model) -> np.ndarray:
+        assert self.held_out is not None
+        X = self.held_out.X
+        found = self.once("answers", model, lambda: np.asarray(CompactModel(model).predict(X)))
+        return np.asarray(found)
+
     def _measure(self, model: Model, raw: np.ndarray | None = None) -> tuple[float, np.ndarray]:
         """The score, and contributions to it whose mean it is (up to a constant)."""
+        if raw is not None:
+            return self._measure_anew(model, raw)
+        score, parts = self.once("score", model, lambda: self._measure_anew(model))
+        return float(score), np.asarray(parts)
+
+    def _measure_anew(
+        self, model: Model, raw: np.ndarray | None = None
+    ) -> tuple[float, np.ndarray]:
         assert self.held_out is not None
         data = self.held_out
         compact = CompactModel(model) if raw is None else Replay(model, raw)
         if self.score is not None:
             total = float(self.score(compact, data.X, self.targets, data.sample_weight))
             return total, self._block_scores(compact)
-        predicted = compact.predict(data.X)
+        if isinstance(model.head, Outlier) and data.y is None:
+            return self._distance(np.asarray(compact.score_samples(data.X)))
+        predicted = self._predict(model) if raw is None else compact.predict(data.X)
         truth = self.targets.reshape(predicted.shape)
         weight = np.ones(len(data)) if data.sample_weight is None else data.sample_weight
         share = weight / weight.mean()
-        if model.head.labels:
+        if model.head.labels or isinstance(model.head, Outlier):
             right = predicted == truth
             parts = share * (right if right.ndim == 1 else right.all(axis=1))
             return float(parts.mean()), parts
@@ -199,6 +233,22 @@ class Context:
         losses = (truth - predicted) ** 2 / np.where(spread == 0, 1.0, spread)
         parts = 1.0 - share * losses.mean(axis=1)
         return float(parts.mean()), parts
+
+    def _distance(self, scores: np.ndarray) -> tuple[float, np.ndarray]:
+        """Of outliers, R² of the scores against the original's: labels tell one bit a row."""
+        assert self.held_out is not None
+        weight = self.held_out.sample_weight
+        weight = np.ones(scores.size) if weight is None else weight / weight.mean()
+        own = self._scores
+        spread = float(np.mean(weight * (own - np.average(own, weights=weight)) ** 2))
+        parts = 1.0 - weight * (scores - own) ** 2 / (spread or 1.0)
+        return float(parts.mean()), parts
+
+    @functools.cached_property
+    def _scores(self) -> np.ndarray:
+        """How the original scores the held-out rows, where it tells outliers."""
+        assert self.held_out is not None
+        return np.asarray(CompactModel(self.original).score_samples(self.held_out.X))
 
     def _block_scores(self, compact: Any) -> np.ndarray:
         """A user's scorer on ten interleaved blocks: its spread tells the standard error."""

@@ -6,17 +6,24 @@ import functools
 
 import numpy as np
 
-from ..ir import Model, Shares, TreeEnsemble, decode, distinct_rows
+from ..ir import Model, Numbers, Shares, TreeEnsemble, decode, distinct_rows
 from ..runtime import CompactModel
 from ..runtime.trees import sum_leaves
 from ._base import SkipPass
 from ._context import Context
-from ._trees import collapse, collapsed_ancestor, leaves_reached
+from ._pruned import Pruned
+from ._trees import keep_above, leaves_reached, trees_of
 from .ccp import collapse_alphas, path_alphas, weakest_links
 from .ensemble import greedy_order, keep_trees, regression_targets
 from .leaves import refit_leaves
 
-__all__ = ["ROUNDED_BITS", "AveragedTrees", "Settings", "SummedTrees"]
+__all__ = [
+    "ROUNDED_BITS",
+    "AveragedTrees",
+    "Settings",
+    "SummedTrees",
+    "settings_of",
+]
 
 ROUNDED_BITS = 6
 """Bits that a refitted value takes in the end, about."""
@@ -25,7 +32,10 @@ _PATH_RATIO = 0.8
 _OTHER_BITS = 7
 _WORTH_IT = 8
 _ITERATIONS = 20
-_ROWS = 20_000
+_ROWS = 50_000
+_NUMBERS_A_ROW = 2
+_KEPT = 6
+"""Places of the path whose trees are remembered."""
 
 
 class Settings:
@@ -37,54 +47,98 @@ class Settings:
 
     may_drop_trees = False
     may_refit = False
+    _free = 1
+    """Numbers of a leaf that can change by themselves."""
+    targets: np.ndarray
+    """What the sums should come to on the refit rows, where there are some."""
 
     def __init__(self, model: Model, trees: TreeEnsemble, context: Context, ridge: float) -> None:
         assert context.held_out is not None
         self.model, self.trees, self.context, self.ridge = model, trees, context, ridge
         self.summing = trees.replace(average=False, notes=None)
-        self.held_out = leaves_reached(trees, context.inputs(model, context.held_out))
+        held_out = leaves_reached(trees, context.inputs(model, context.held_out))
         self.refit: np.ndarray | None = None
         if context.refit is not None:
             self.refit = leaves_reached(trees, context.inputs(model, context.refit))
         self.values, self.alphas = self._values_and_alphas()
         path = path_alphas(trees, self.alphas, _PATH_RATIO)
         self.path = np.concatenate([[-1.0], path])
+        some = None if self.refit is None else self.refit[self._rows(final=False)]
+        self.whole = Pruned.whole(trees, held_out, some)
+        self._known: dict[int, Pruned] = {}
 
     def _values_and_alphas(self) -> tuple[np.ndarray, np.ndarray]:
         """The value row of each node as a leaf, and the alpha at which it becomes one."""
         raise NotImplementedError
 
-    def _refitted(self, nodes: np.ndarray, rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
-        """Values of all nodes, where some rows end at `nodes` of the trees that are kept."""
+    def _refitted(
+        self, values: np.ndarray, nodes: np.ndarray, rows: slice, kept: np.ndarray
+    ) -> np.ndarray:
+        """Values of nodes, where some rows end at `nodes` of the trees that are kept."""
         raise NotImplementedError
 
-    @functools.lru_cache(maxsize=8)  # noqa: B019 - lives no longer than the pass
-    def _end(self, place: int) -> np.ndarray:
-        return collapsed_ancestor(self.trees, self.alphas <= self.path[place])
+    def _pruned(self, place: int) -> Pruned:
+        """The trees at a place of the path, from those at the nearest weaker place known."""
+        if place not in self._known:
+            weaker = max((known for known in self._known if known <= place), default=None)
+            before = self.whole if weaker is None else self._known[weaker]
+            self._known[place] = before.further(self.alphas <= self.path[place])
+            if len(self._known) > _KEPT:
+                del self._known[next(iter(self._known))]
+        return self._known[place]
+
+    def cut(self, place: int) -> np.ndarray:
+        """The splits that are leaves at a place of the path."""
+        return np.asarray(self.trees.internal & (self.alphas <= self.path[place]))
 
     def _kept(self, count: int) -> np.ndarray:
         """The trees of a setting, in their own order."""
         return np.arange(self.trees.n_trees)
 
+    @property
+    def refit_rows(self) -> np.ndarray:
+        """The refit rows that tell whether refitting pays, of which `whole` knows the ends."""
+        assert self.refit is not None
+        return np.arange(self.refit.shape[0])[self._rows(final=False)]
+
+    def _rows(self, *, final: bool) -> slice:
+        """Of the refit rows, all, or some, which are enough to see whether refitting pays."""
+        assert self.refit is not None
+        step = -(-self.refit.shape[0] // _ROWS)
+        return slice(None) if final or step <= 1 else slice(None, None, step)
+
     def head(self, *, refit: bool) -> Model:
         """The model with the head that the outputs of a setting need."""
         return self.model
 
-    def _node_values(self, count: int, place: int, *, refit: bool, final: bool) -> np.ndarray:
-        """Values of all nodes; some of the rows are enough to see whether refitting pays."""
-        if not refit or self.refit is None:
-            return self.values
-        n_rows, kept = self.refit.shape[0], self._kept(count)
-        rows = np.arange(0, n_rows, 1 if final else -(-n_rows // _ROWS))
-        nodes = self._end(place)[self.refit[np.ix_(rows, kept)]]
-        return self._refitted(nodes, rows, kept)
+    def n_nodes(self, count: int, place: int) -> int:
+        """How many nodes the trees of a setting have."""
+        sizes = np.bincount(self._pruned(place).tree, minlength=self.trees.n_trees)
+        return int(sizes[self._kept(count)].sum())
+
+    def may_be_fitted(self, count: int, place: int) -> bool:
+        """Whether there are rows enough; more numbers than these learn rows by heart."""
+        assert self.refit is not None
+        n_leaves = (self.n_nodes(count, place) + count) // 2
+        return n_leaves * self._free <= _NUMBERS_A_ROW * self.refit.shape[0]
+
+    def _values_of(
+        self, pruned: Pruned, kept: np.ndarray, values: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Refitted values of the nodes that are left, near those given, or the trees' own."""
+        values = (self.values if values is None else values)[pruned.nodes]
+        if pruned.refit is None or self.refit is None:
+            return values
+        nodes = _columns(pruned.refit, kept)
+        rows = self._rows(final=nodes.shape[0] == self.refit.shape[0])
+        return self._refitted(values, nodes, rows, kept)
 
     def _solve(
         self,
         values: np.ndarray,
         nodes: np.ndarray,
         targets: np.ndarray,
-        rows: np.ndarray,
+        rows: slice,
         share: float,
     ) -> np.ndarray:
         assert self.context.refit is not None
@@ -94,27 +148,60 @@ class Settings:
 
     def raw(self, count: int, place: int, *, refit: bool) -> np.ndarray:
         """Raw outputs of a setting on the held-out rows."""
-        kept = self._kept(count)
-        values = self._node_values(count, place, refit=refit, final=False)
-        nodes = np.ascontiguousarray(self._end(place)[self.held_out[:, kept]], np.int32)
-        sums = sum_leaves(self.summing, values, nodes)
+        kept, pruned = self._kept(count), self._pruned(place)
+        if refit:
+            return self.refitted_raw(pruned, kept)
+        return self.raw_of(pruned.nodes.astype(np.int32)[pruned.held_out], kept, self.values)
+
+    def refitted_raw(
+        self, pruned: Pruned, kept: np.ndarray, values: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Raw outputs of some trees on the held-out rows, with leaves refitted near values."""
+        return self.raw_of(pruned.held_out, kept, self._values_of(pruned, kept, values))
+
+    def raw_of(self, ends: np.ndarray, kept: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Raw outputs of some trees, given where rows end and what is there."""
+        sums = sum_leaves(self.summing, values, _columns(ends, kept))
         return sums / kept.size if self.trees.average else sums
 
     def build(self, count: int, place: int, *, refit: bool) -> Model:
         """The model of a setting."""
-        values = self._node_values(count, place, refit=refit, final=True)
-        table, leaf = distinct_rows(values[~self.trees.internal])
-        inner = values[self.trees.internal]
-        notes = self.trees.notes
-        whole = self.trees.replace(
-            values=table, leaf=leaf, notes=None if notes is None else notes.replace(values=inner)
-        )
-        cut = self.trees.internal & (self.alphas <= self.path[place])
-        trees = collapse(whole, cut, inner)
-        kept = self._kept(count)
+        cut, kept, pruned = self.cut(place), self._kept(count), self._pruned(place)
+        if not refit:
+            return self.model_of(cut, kept, self.values)
+        return self.refitted_model(pruned, cut, kept)
+
+    def refitted_model(
+        self,
+        pruned: Pruned,
+        cut: np.ndarray,
+        kept: np.ndarray,
+        values: np.ndarray | None = None,
+    ) -> Model:
+        """Some trees, cut at some nodes, with leaves refitted near values."""
+        if self.refit is not None and self._rows(final=False) != slice(None):
+            pruned = Pruned.whole(self.trees, pruned.held_out[:0], self.refit).further(cut)
+        own = (self.values if values is None else values).copy()
+        own[pruned.nodes] = self._values_of(pruned, kept, own)
+        return self.model_of(cut, kept, own, refit=True)
+
+    def model_of(
+        self, cut: np.ndarray, kept: np.ndarray, values: np.ndarray, *, refit: bool = False
+    ) -> Model:
+        """Some trees, cut at some nodes, of which each has a value as a leaf."""
+        trees, notes = self.trees, self.trees.notes
+        if notes is not None:
+            trees = trees.replace(notes=notes.replace(values=values[trees.internal]))
         if kept.size < trees.n_trees:
-            trees = keep_trees(trees, kept)
-        return self.head(refit=refit).with_predictor(trees)
+            mask = np.isin(trees.tree_of_node, kept)
+            trees, cut, values = keep_trees(trees, kept), cut[mask], values[mask]
+        smaller, nodes = keep_above(trees, cut, np.arange(trees.n_nodes))
+        table, leaf = distinct_rows(values[nodes])
+        return self.head(refit=refit).with_predictor(smaller.replace(values=table, leaf=leaf))
+
+
+def _columns(reached: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    return reached if kept.size == reached.shape[1] else np.ascontiguousarray(reached[:, kept])
 
 
 class AveragedTrees(Settings):
@@ -124,13 +211,12 @@ class AveragedTrees(Settings):
         if trees.notes is None:
             raise SkipPass("the trees no longer hold the impurities that pruning needs")
         super().__init__(model, trees, context, ridge)
-        self.order = np.arange(trees.n_trees)
         if self.refit is None:
             return
         self.targets = regression_targets(model, context)
         self.may_drop_trees = trees.average
-        if trees.average:
-            self.order = greedy_order(self.values, self.refit, self.targets, context)
+        if isinstance(model.head, Shares):
+            self._free = trees.n_outputs - len(model.head.labels)
         # Refitted leaves all differ, and each takes bits for all outputs.
         bits = np.log2(decode(trees.values).shape[0]) + _OTHER_BITS
         self.may_refit = bool(trees.n_outputs * ROUNDED_BITS <= _WORTH_IT * bits)
@@ -139,8 +225,15 @@ class AveragedTrees(Settings):
         assert self.trees.notes is not None
         return self.trees.value_of_node(self.trees.notes.values), collapse_alphas(self.trees)
 
+    @functools.cached_property
+    def _order(self) -> np.ndarray:
+        """The trees in the order in which they are worth keeping."""
+        assert self.refit is not None
+        return greedy_order(self.values, self.refit, self.targets, self.context)
+
     def _kept(self, count: int) -> np.ndarray:
-        return np.sort(self.order[:count])
+        whole = count == self.trees.n_trees
+        return np.arange(count) if whole else np.sort(self._order[:count])
 
     def head(self, *, refit: bool) -> Model:
         """With refitted leaves only the mean over the trees is a probability, and only nearly."""
@@ -148,9 +241,11 @@ class AveragedTrees(Settings):
             return self.model.replace(head=self.model.head.replace(clip=True))
         return self.model
 
-    def _refitted(self, nodes: np.ndarray, rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    def _refitted(
+        self, values: np.ndarray, nodes: np.ndarray, rows: slice, kept: np.ndarray
+    ) -> np.ndarray:
         share = 1.0 / kept.size if self.trees.average else 1.0
-        return self._solve(self.values, nodes, self.targets[rows], rows, share)
+        return self._solve(values, nodes, self.targets[rows], rows, share)
 
 
 class SummedTrees(Settings):
@@ -185,8 +280,9 @@ class SummedTrees(Settings):
         alphas = weakest_links(trees, np.where(trees.internal, risk, 0.0))
         return trees.value_of_node(mean[trees.internal]), alphas
 
-    def _refitted(self, nodes: np.ndarray, rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
-        values = self.values.copy()
+    def _refitted(
+        self, values: np.ndarray, nodes: np.ndarray, rows: slice, kept: np.ndarray
+    ) -> np.ndarray:
         outputs = self.trees.tree_output
         if outputs is None:
             return self._solve(values, nodes, self.targets[rows], rows, 1.0)
@@ -194,12 +290,14 @@ class SummedTrees(Settings):
             own = np.flatnonzero(outputs == output)
             target = self.targets[rows, output : output + 1]
             if own.size:
-                values = self._solve(values, nodes[:, own], target, rows, 1.0)
+                values = self._solve(values, _columns(nodes, own), target, rows, 1.0)
         return values
 
-    def build(self, count: int, place: int, *, refit: bool) -> Model:
+    def model_of(
+        self, cut: np.ndarray, kept: np.ndarray, values: np.ndarray, *, refit: bool = False
+    ) -> Model:
         """Trees of which only a constant is left go into what the sum starts from."""
-        model = super().build(count, place, refit=refit)
+        model = super().model_of(cut, kept, values, refit=refit)
         trees = model.predictor
         assert isinstance(trees, TreeEnsemble)
         constant = np.diff(trees.offsets) == 1
@@ -213,3 +311,13 @@ class SummedTrees(Settings):
         else:
             base = base + np.bincount(trees.tree_output[constant], rows[:, 0], trees.n_outputs)
         return model.with_predictor(keep_trees(trees, np.flatnonzero(~constant)).replace(base=base))
+
+
+def settings_of(model: Model, context: Context, ridge: float) -> Settings:
+    """The settings of whatever trees a model consists of."""
+    trees = trees_of(model)
+    if not context.judges:
+        raise SkipPass("no held-out rows to choose by")
+    single = trees.n_trees == 1 and trees.tree_output is None
+    by_impurity = (trees.average or single) and isinstance(model.head, Numbers | Shares)
+    return (AveragedTrees if by_impurity else SummedTrees)(model, trees, context, ridge)

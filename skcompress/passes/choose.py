@@ -12,6 +12,7 @@ from ..runtime import CompactModel
 from ._base import Pass, SkipPass, describe
 from ._bytes import file_bytes
 from ._context import Context
+from .forest import size_of
 
 __all__ = ["COSTS", "Cheapest", "FirstOf", "Strongest"]
 
@@ -24,6 +25,8 @@ class Strongest:
     ----------
     candidates : tuple of tuple of Pass
         From the strongest to the weakest.
+    before : tuple of Pass
+        What all of them begin with.
     share : float
         Part of the tolerance that may be used up, so that something is left for what follows.
     cautious : float
@@ -40,6 +43,7 @@ class Strongest:
     """
 
     candidates: tuple[tuple[Pass, ...], ...]
+    before: tuple[Pass, ...] = ()
     share: float = 1.0
     cautious: float = True
     agreement: float = 0.0
@@ -50,7 +54,9 @@ class Strongest:
     @property
     def summary(self) -> str:
         """How the ledger shows it."""
-        first, last = (" + ".join(map(repr, self.candidates[place])) for place in (0, -1))
+        first, last = (
+            " + ".join(map(repr, self.before + self.candidates[place])) for place in (0, -1)
+        )
         return f"strongest of {len(self.candidates)}, from {first} to {last}"
 
     def apply(self, model: Model, context: Context) -> Model:
@@ -58,8 +64,11 @@ class Strongest:
         if context.tolerance is None or not context.judges:
             raise SkipPass("no held-out rows to choose by")
         most = file_bytes(model) if self.smaller else None
+        begun = model
+        for step in self.before:
+            begun = step.apply(begun, context)
         for done, candidate in enumerate(self.candidates):
-            smaller = model
+            smaller = begun
             context.remarks.clear()
             for step in candidate:
                 smaller = step.apply(smaller, context)
@@ -118,8 +127,9 @@ class Cheapest:
     ----------
     alternatives : tuple of tuple of Pass
         Of equally cheap ones, the first is taken.
-    cost : {"bytes", "multiplications"}
-        What counts: the file, or the multiplications of a prediction and then the file.
+    cost : {"bytes", "rounded bytes", "multiplications"}
+        What counts: the file; that of trees whose leaves will be rounded; or the multiplications
+        of a prediction and then the file.
     """
 
     alternatives: tuple[tuple[Pass, ...], ...]
@@ -138,21 +148,22 @@ class Cheapest:
         if context.tolerance is None or not context.judges:
             raise SkipPass("no held-out rows to choose by")
         found: list[tuple[tuple[float, ...], list[str], Model]] = []
+        reasons = []
         for done, steps in enumerate(self.alternatives):
             context.remarks.clear()
-            result, said = model, []
+            result = model
             try:
                 for step in steps:
                     result = step.apply(result, context)
             except SkipPass as reason:
-                said = [str(reason)]
+                reasons.append(str(reason))
             else:
                 if context.acceptable(result, cautious=self.cautious):
                     said = [f"taken: {' + '.join(map(describe, steps))}", *context.remarks]
                     found.append((COSTS[self.cost](result), said, result))
             context.report_progress("recipes tried", done + 1, len(self.alternatives))
         if not found:
-            raise SkipPass("none of the recipes is accepted")
+            raise SkipPass("; ".join(["none of the recipes is accepted", *reasons]))
         _, said, best = min(found, key=lambda each: each[0])
         context.remarks[:] = said
         return best
@@ -177,6 +188,7 @@ def _n_multiplications(model: Model) -> tuple[float, ...]:
 
 COSTS: dict[str, Callable[[Model], tuple[float, ...]]] = {
     "bytes": _n_bytes,
+    "rounded bytes": lambda model: (size_of(model),),
     "multiplications": _n_multiplications,
 }
 """What a model costs, by name; the later numbers count where the first ones are equal."""

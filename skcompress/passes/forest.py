@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import ClassVar
 
-from ..ir import Model, Numbers, Shares
-from ._base import SkipPass
+from ..format._forest import weigh_forest
+from ..ir import Model
 from ._bytes import file_bytes
 from ._context import Context
-from ._settings import ROUNDED_BITS, AveragedTrees, Settings, SummedTrees
+from ._search import furthest, halved
+from ._settings import ROUNDED_BITS, Settings, settings_of
 from ._trees import trees_of
 from .leaves import QuantizeLeaves
+from .notes import DropNotes
 
-__all__ = ["SmallestForest"]
+__all__ = ["SmallestForest", "size_of"]
 
-_HOPELESS = 5
+_HOPELESS = 3
+_CLOSE = 1.1
+_BACK = 8
+_LEAST_BYTES = 0.25
+"""No file of whole trees takes fewer bytes a node."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +46,9 @@ class SmallestForest:
         Penalty of the refit, as that of `RefineLeaves`.
     share : float
         Part of the tolerance that may be used up, so that something is left for what follows.
+    cautious : float
+        Standard errors that are added to the loss: many settings are tried, and the strongest of
+        those that are accepted is the luckiest one, too.
 
     References
     ----------
@@ -52,6 +62,7 @@ class SmallestForest:
     counts: tuple[float, ...] = (1.0, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02)
     ridge: float = 3.0
     share: float = 0.8
+    cautious: float = 1.0
     exact: ClassVar[bool] = False
 
     @property
@@ -62,61 +73,104 @@ class SmallestForest:
 
     def apply(self, model: Model, context: Context) -> Model:
         """Find the smallest forest."""
-        trees = trees_of(model)
-        if not context.judges or context.tolerance is None:
-            raise SkipPass("no held-out rows to choose by")
-        single = trees.n_trees == 1 and trees.tree_output is None
-        by_impurity = (trees.average or single) and isinstance(model.head, Numbers | Shares)
-        kind = AveragedTrees if by_impurity else SummedTrees
-        forest = kind(model, trees, context, self.ridge)
+        forest = settings_of(model, context, self.ridge)
+        trees = forest.trees
         counts = [trees.n_trees]
         if forest.may_drop_trees:
-            counts = sorted({max(round(share * trees.n_trees), 1) for share in self.counts})
-        refits = (False, True) if forest.may_refit else (False,)
-        settings = [(count, refit) for count in counts for refit in refits]
-        best, least = model, _size(model)
-        plain: Model | None = None
-        for done, (count, refit) in enumerate(settings):
-            found = self._strongest(forest, context, count, refit=refit)
-            context.report_progress("forests tried", done + 1, len(settings))
-            if not refit:
-                plain = found
-            elif found is not None and plain is not None and _n_nodes(found) >= _n_nodes(plain):
-                # New values for the same leaves only take more bytes.
-                continue
-            # Counting bytes takes longer than finding out that there are far too many nodes.
-            if found is None or _n_nodes(found) > _HOPELESS * _n_nodes(best):
-                continue
-            if (size := _size(found)) < least:
-                best, least = found, size
-        return best
+            wanted = {max(round(share * trees.n_trees), 1) for share in self.counts}
+            counts = sorted(wanted, reverse=True)
+        found: list[tuple[int, int, bool]] = []
+        plain, refitted = 0, 0
+        for done, count in enumerate(counts):
+            places = self._places(forest, context, count, plain, refitted)
+            context.report_progress("forests tried", done + 1, len(counts))
+            if places == (None, None):
+                # Fewer trees could not do better.
+                break
+            for refit, place in enumerate(places):
+                if place is not None:
+                    found.append((count, place, bool(refit)))
+            plain = plain if places[0] is None else places[0]
+            refitted = refitted if places[1] is None else places[1]
+        best = _smallest(model, forest, found, self._accepts(context))
+        return model if best is None else best
 
-    def _strongest(
-        self, forest: Settings, context: Context, count: int, *, refit: bool
-    ) -> Model | None:
-        """The most strongly pruned forest of so many trees that is accepted."""
+    def _accepts(self, context: Context) -> Callable[[Model], bool]:
+        return lambda found: context.acceptable(found, cautious=self.cautious)
+
+    def _places(
+        self, forest: Settings, context: Context, count: int, plain: int, refitted: int
+    ) -> tuple[int | None, int | None]:
+        """How far so many trees can be pruned, and how far if they are refitted.
+
+        The search begins where it ended for a few more trees.
+        """
         assert context.tolerance is not None
         allowed = self.share * context.tolerance
-        head = forest.head(refit=refit)
 
-        def accepted(place: int) -> bool:
-            raw = forest.raw(count, place, refit=refit)
-            return context.acceptable_raw(head, raw, allowed)
+        def accepted(refit: bool) -> Callable[[int], bool]:
+            head = forest.head(refit=refit)
+            return lambda place: context.acceptable_raw(
+                head, forest.raw(count, place, refit=refit), allowed, cautious=self.cautious
+            )
 
-        if not accepted(0):
-            return None
-        low, high = 0, forest.path.size
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if accepted(middle) else (low, middle)
-        return forest.build(count, low, refit=refit)
+        last = forest.path.size - 1
+        whole = count == forest.trees.n_trees
+        place = halved(accepted(False), 0, last + 1) if whole and accepted(False)(0) else None
+        if not whole:
+            place = furthest(accepted(False), plain, 0, last)
+        if not forest.may_refit:
+            return place, None
+        # New values for no fewer leaves only take more bytes.
+        least = 0 if place is None else place + 1
+        if least <= last and not forest.may_be_fitted(count, least):
+            least = 1 + halved(lambda p: not forest.may_be_fitted(count, p), least, last)
+        if least > last or (place is None and not refitted):
+            return place, None
+        least = max(least, refitted - _BACK)
+        start = min(max(least, refitted), last)
+        return place, furthest(accepted(True), start, least, last)
 
 
-def _n_nodes(model: Model) -> int:
-    return trees_of(model).n_nodes
+def _smallest(
+    model: Model,
+    forest: Settings,
+    found: list[tuple[int, int, bool]],
+    accepts: Callable[[Model], bool],
+) -> Model | None:
+    """Of several settings the accepted model whose file is the smallest; None if it is larger."""
+    if not found:
+        return None
+    sizes = [forest.n_nodes(count, place) for count, place, _ in found]
+    weighed = []
+    for (count, place, refit), n_nodes in zip(found, sizes, strict=True):
+        # Counting bytes takes longer than finding out that there are far too many nodes.
+        if n_nodes <= _HOPELESS * min(sizes):
+            candidate = forest.build(count, place, refit=refit)
+            weighed.append((_weight(candidate), candidate))
+    # What was judged may have been refitted on some of the rows only.
+    weighed = [(size, candidate) for size, candidate in weighed if accepts(candidate)]
+    if not weighed:
+        return None
+    about = min(size for size, _ in weighed)
+    close = [candidate for size, candidate in weighed if size <= _CLOSE * about]
+    best = close[0] if len(close) == 1 else min(close, key=size_of)
+    smaller = about < _LEAST_BYTES * trees_of(model).n_nodes or size_of(best) < size_of(model)
+    return best if smaller else None
 
 
-def _size(model: Model) -> float:
-    """Bytes of the file, about, with leaf values rounded as they will be in the end."""
+def _rounded(model: Model) -> Model:
+    """With leaf values rounded as they will be in the end."""
     plain = Context(original=model)
-    return file_bytes(QuantizeLeaves(ROUNDED_BITS).apply(model, plain))
+    return QuantizeLeaves(ROUNDED_BITS).apply(DropNotes().apply(model, plain), plain)
+
+
+def _weight(model: Model) -> float:
+    """Bytes of the file, about."""
+    weight = weigh_forest(trees_of(_rounded(model)))
+    return size_of(model) if weight is None else weight
+
+
+def size_of(model: Model) -> float:
+    """Bytes of the file of trees; of large ones about, since writing them takes long."""
+    return file_bytes(_rounded(model))

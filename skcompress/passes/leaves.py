@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from ..ir import Affine, Model, Shares, decode, distinct_rows, smallest_unsigned
 from ..runtime._rows import as_dense
-from ..runtime.trees import leaf_rows, pack
+from ..runtime.trees import add_leaves, add_to_leaves, leaf_rows, pack
 from ._base import SkipPass
 from ._context import Context
 from ._trees import trees_of
@@ -22,6 +21,7 @@ __all__ = ["QuantizeLeaves", "QuantizeThresholds", "RefineLeaves", "refit_leaves
 
 _ITERATIONS = 50
 _PRECISION = 1e-3
+_NOTHING = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,7 +172,7 @@ def refit_leaves(
     ----------
     values : ndarray of shape (n_leaves, n_outputs)
         What was there.
-    reached : ndarray of int, of shape (n_rows, n_trees)
+    reached : ndarray of int32, of shape (n_rows, n_trees)
         The leaf of each row in each tree.
     targets : ndarray of shape (n_rows, n_outputs)
         What the sums should be.
@@ -190,30 +190,32 @@ def refit_leaves(
     ndarray of shape (n_leaves, n_outputs)
         Leaves that no row reaches stay as they are.
     """
-    is_used = np.zeros(values.shape[0], bool)
-    is_used[reached] = True
-    used, place = np.flatnonzero(is_used), np.cumsum(is_used) - 1
-    n_rows, n_trees = reached.shape
-    ends = np.arange(0, reached.size + 1, n_trees)
-    entries = np.full(reached.size, share), place[reached.ravel()], ends
-    design = csr_array(entries, shape=(n_rows, used.size))
-    by_leaf = csr_array(design.T)
-    old = values[used]
-    gap = targets - design @ old
-    weights = np.ones(n_rows) if weight is None else weight / weight.mean()
-    penalty = ridge * share
+    n_leaves, penalty = values.shape[0], ridge * share
+    weights = np.ones(len(reached)) if weight is None else weight / weight.mean()
+    weights = share * weights[:, None]
+
+    def sums(x: np.ndarray) -> np.ndarray:
+        return share * add_leaves(x, reached)
 
     def product(x: np.ndarray) -> np.ndarray:
-        return by_leaf @ (weights[:, None] * (design @ x)) + penalty * x
+        return add_to_leaves(weights * sums(x), reached, n_leaves) + penalty * x
 
-    change = conjugate_gradients(product, by_leaf @ (weights[:, None] * gap), iterations)
-    refitted = values.copy()
-    refitted[used] = old + change
-    return refitted
+    gap = targets - sums(values)
+    # Shares of classes add up to one before and after, so that the last change tells itself.
+    whole = gap.shape[1] > 1 and bool((np.abs(gap.sum(axis=1)) < _NOTHING).all())
+    right = add_to_leaves(weights * (gap[:, :-1] if whole else gap), reached, n_leaves)
+    diagonal = share * add_to_leaves(weights, reached, n_leaves) + penalty
+    change = conjugate_gradients(product, right, iterations, diagonal)
+    if whole:
+        change = np.hstack([change, -change.sum(axis=1, keepdims=True)])
+    return values + change
 
 
 def conjugate_gradients(
-    product: Callable[[np.ndarray], np.ndarray], right: np.ndarray, iterations: int
+    product: Callable[[np.ndarray], np.ndarray],
+    right: np.ndarray,
+    iterations: int,
+    diagonal: np.ndarray | float = 1.0,
 ) -> np.ndarray:
     """Solve a positive definite system for several right sides at once.
 
@@ -225,6 +227,8 @@ def conjugate_gradients(
         The right sides.
     iterations : int
         Steps at most; it ends when all residuals are a thousandth of their sides.
+    diagonal : ndarray of shape (n, 1), or 1.0
+        That of the matrix, about: what preconditions it.
 
     Returns
     -------
@@ -232,11 +236,12 @@ def conjugate_gradients(
         The solutions.
     """
     solution = np.zeros_like(right)
-    residual, direction = right.copy(), right.copy()
-    norm = np.square(residual).sum(axis=0)
-    wanted = _PRECISION**2 * norm
+    residual = right.copy()
+    direction = residual / diagonal
+    norm = (residual * direction).sum(axis=0)
+    wanted = _PRECISION**2 * np.square(residual).sum(axis=0)
     for _ in range(iterations):
-        if bool((norm <= wanted).all()):
+        if bool((np.square(residual).sum(axis=0) <= wanted).all()):
             break
         image = product(direction)
         curvature = (direction * image).sum(axis=0)
@@ -244,7 +249,8 @@ def conjugate_gradients(
         step = np.divide(norm, curvature, out=np.zeros_like(norm), where=curvature > 0)
         solution += step * direction
         residual -= step * image
-        before, norm = norm, np.square(residual).sum(axis=0)
+        eased = residual / diagonal
+        before, norm = norm, (residual * eased).sum(axis=0)
         growth = np.divide(norm, before, out=np.zeros_like(norm), where=before > 0)
-        direction = residual + growth * direction
+        direction = eased + growth * direction
     return solution

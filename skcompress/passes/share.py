@@ -9,7 +9,7 @@ import numpy as np
 
 from ..ir import Model, TreeEnsemble, decode
 from ..runtime._rows import as_dense
-from ..runtime.trees import leaf_rows, pack
+from ..runtime.trees import leaf_rows, pack, see_values
 from ._base import SkipPass
 from ._context import Context
 from ._trees import trees_of
@@ -54,7 +54,12 @@ class ShareThresholds:
         if context.refit is None:
             raise SkipPass("no rows that tell how far thresholds may move")
         threshold = decode(trees.threshold).copy()
-        low, high = free_intervals(trees, as_dense(context.inputs(model, context.refit)))
+        refit = context.refit
+        low, high = context.once(
+            "free intervals",
+            model,
+            lambda: free_intervals(trees, as_dense(context.inputs(model, refit))),
+        )
         low, high = _nearer(low, threshold, self.reach), _nearer(high, threshold, self.reach)
         order = np.argsort(trees.feature, kind="stable")
         for places in np.split(order, np.flatnonzero(np.diff(trees.feature[order])) + 1):
@@ -105,31 +110,17 @@ def free_intervals(trees: TreeEnsemble, rows: np.ndarray) -> tuple[np.ndarray, n
 
 def _seen(trees: TreeEnsemble, rows: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     """The largest value that goes left and the smallest that goes right at each split."""
-    n_nodes = trees.n_nodes
-    largest, smallest = np.full(n_nodes, -np.inf, dtype), np.full(n_nodes, np.inf, dtype)
-    parent = trees.parent()
-    feature = np.zeros(n_nodes, np.int64)
-    feature[trees.internal] = trees.feature
-    is_right = trees.right_nodes()
-    leaves = np.flatnonzero(~trees.internal)
+    largest, smallest = (
+        np.full(trees.n_nodes, -np.inf, dtype),
+        np.full(trees.n_nodes, np.inf, dtype),
+    )
+    leaves = np.flatnonzero(~trees.internal).astype(np.int32)
     walk = pack(trees, np.arange(leaves.size))
     step = max(_PAIRS // max(trees.n_trees, 1), 1)
     for start in range(0, rows.shape[0], step):
         block = rows[start : start + step]
         reached = leaves[leaf_rows(walk, block)]
-        row = np.repeat(np.arange(block.shape[0]), trees.n_trees)
-        node = reached.ravel()
-        while row.size:
-            up = parent[node]
-            inner = up >= 0
-            row, node, up = row[inner], node[inner], up[inner]
-            value = block[row, feature[up]].astype(dtype)
-            right, known = is_right[node], ~np.isnan(value)
-            left = ~right & known
-            right &= known
-            np.maximum.at(largest, up[left], value[left])
-            np.minimum.at(smallest, up[right], value[right])
-            node = up
+        see_values(trees, block.astype(dtype), reached, largest, smallest)
     return largest[trees.internal], smallest[trees.internal]
 
 

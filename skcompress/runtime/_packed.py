@@ -122,7 +122,7 @@ def _columns(trees: TreeEnsemble) -> _Columns:
     if trees.categories is not None:
         left = trees.categories.left
         key[trees.categories.is_category] += beyond
-    keys, column = np.unique(key, return_inverse=True)
+    keys, column = _distinct(key, 2 * beyond)
     if not keys.size or keys[0] >= beyond:
         keys, column = np.concatenate([[0], keys]), column + 1
     feature = keys % beyond >> 1
@@ -138,6 +138,16 @@ def _columns(trees: TreeEnsemble) -> _Columns:
         left=left,
         known=known,
     )
+
+
+def _distinct(key: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray]:
+    """The different ones of integers below a limit, and the place of each among them."""
+    if limit > key.size:
+        return np.unique(key, return_inverse=True)
+    # Marking them takes less than sorting them.
+    known = np.zeros(limit, bool)
+    known[key] = True
+    return np.flatnonzero(known), (np.cumsum(known) - 1)[key]
 
 
 def _ranks(columns: _Columns, threshold: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -22,3 +22,27 @@ def add_rows(leaves: np.ndarray, values: np.ndarray, out: np.ndarray) -> None: .
 def add_to_columns(
     leaves: np.ndarray, values: np.ndarray, columns: np.ndarray, out: np.ndarray
 ) -> None: ...
+def add_to_leaves(leaves: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None: ...
+def see_values(
+    reached: np.ndarray,
+    link: np.ndarray,
+    feature: np.ndarray,
+    rows: np.ndarray,
+    largest: np.ndarray,
+    smallest: np.ndarray,
+) -> None: ...
+def add_to_parts(
+    part: np.ndarray,
+    given: np.ndarray,
+    weight: np.ndarray,
+    gap: np.ndarray,
+    along: np.ndarray,
+    sums: np.ndarray,
+) -> None: ...
+def take_from_gap(
+    part: np.ndarray,
+    given: np.ndarray,
+    factor: np.ndarray,
+    number: np.ndarray,
+    gap: np.ndarray,
+) -> None: ...

@@ -592,10 +592,22 @@ def add_rows(
     double[:, ::1] out,
 ):
     """Add to `out[i]` the value rows of the leaves of row i, in the order of the trees."""
-    cdef Py_ssize_t i, t, k
+    cdef Py_ssize_t i, t, k, first = 0
     cdef int32_t row
+    cdef double a, b, c, d
     with nogil:
-        for i in range(leaves.shape[0]):
+        if values.shape[1] == 1:
+            # Four rows at a time, since each sum waits for its last term.
+            for i in range(0, leaves.shape[0] - 3, 4):
+                a, b, c, d = out[i, 0], out[i + 1, 0], out[i + 2, 0], out[i + 3, 0]
+                for t in range(leaves.shape[1]):
+                    a += values[leaves[i, t], 0]
+                    b += values[leaves[i + 1, t], 0]
+                    c += values[leaves[i + 2, t], 0]
+                    d += values[leaves[i + 3, t], 0]
+                out[i, 0], out[i + 1, 0], out[i + 2, 0], out[i + 3, 0] = a, b, c, d
+            first = leaves.shape[0] & -4
+        for i in range(first, leaves.shape[0]):
             for t in range(leaves.shape[1]):
                 row = leaves[i, t]
                 for k in range(values.shape[1]):
@@ -614,3 +626,89 @@ def add_to_columns(
         for i in range(leaves.shape[0]):
             for t in range(leaves.shape[1]):
                 out[i, columns[t]] += values[leaves[i, t], 0]
+
+
+def add_to_leaves(
+    const int32_t[:, ::1] leaves,
+    const double[:, ::1] rows,
+    double[:, ::1] out,
+):
+    """Add row i to the sums of each leaf that it reaches, row by row."""
+    cdef Py_ssize_t i, t, k
+    cdef int32_t leaf
+    with nogil:
+        for i in range(leaves.shape[0]):
+            for t in range(leaves.shape[1]):
+                leaf = leaves[i, t]
+                for k in range(rows.shape[1]):
+                    out[leaf, k] += rows[i, k]
+
+
+def see_values(
+    const int32_t[:, ::1] reached,
+    const int64_t[::1] link,
+    const int32_t[::1] feature,
+    const value_t[:, ::1] rows,
+    value_t[::1] largest,
+    value_t[::1] smallest,
+):
+    """Raise `largest` to what goes left at each node, lower `smallest` to what goes right.
+
+    The link of a node is twice its parent, plus one if it is a right child; below zero at roots.
+    """
+    cdef Py_ssize_t i, t
+    cdef int64_t at, up
+    cdef value_t value
+    with nogil:
+        # Tree by tree, so that its nodes stay at hand.
+        for t in range(reached.shape[1]):
+            for i in range(reached.shape[0]):
+                at = link[reached[i, t]]
+                while at >= 0:
+                    up = at >> 1
+                    value = rows[i, feature[up]]
+                    if at & 1:
+                        if value < smallest[up]:
+                            smallest[up] = value
+                    elif value > largest[up]:
+                        largest[up] = value
+                    at = link[up]
+
+
+def add_to_parts(
+    const int32_t[::1] part,
+    const double[:, ::1] given,
+    const double[::1] weight,
+    const double[:, ::1] gap,
+    double[::1] along,
+    double[:, ::1] sums,
+):
+    """Add each row's weighted gap to its part: times what is given, and by itself."""
+    cdef Py_ssize_t i, k
+    cdef int32_t at
+    cdef double product
+    with nogil:
+        for i in range(part.shape[0]):
+            at = part[i]
+            product = 0.0
+            for k in range(gap.shape[1]):
+                product += given[i, k] * gap[i, k]
+                sums[at, k] += weight[i] * gap[i, k]
+            along[at] += weight[i] * product
+
+
+def take_from_gap(
+    const int32_t[::1] part,
+    const double[:, ::1] given,
+    const double[::1] factor,
+    const double[:, ::1] number,
+    double[:, ::1] gap,
+):
+    """Take from each row's gap its part's number, and its part's factor times what is given."""
+    cdef Py_ssize_t i, k
+    cdef int32_t at
+    with nogil:
+        for i in range(part.shape[0]):
+            at = part[i]
+            for k in range(gap.shape[1]):
+                gap[i, k] -= number[at, k] + factor[at] * given[i, k]

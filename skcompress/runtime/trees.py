@@ -17,11 +17,14 @@ except ImportError:  # built without a compiler: the NumPy reference gives the s
     _tree_kernel = None  # type: ignore[assignment]
 
 __all__ = [
+    "add_leaves",
+    "add_to_leaves",
     "kernels_available",
     "lay_out",
     "leaf_rows",
     "leaf_rows_numpy",
     "pack",
+    "see_values",
     "sum_leaves",
 ]
 
@@ -177,6 +180,98 @@ def _sum_numpy(
             out += rows
         else:
             out[:, columns[tree]] += rows[:, 0]
+
+
+def add_leaves(values: np.ndarray, leaves: np.ndarray) -> np.ndarray:
+    """Of each row, the sum of the values of the leaves that it reached; those of no base."""
+    out = np.zeros((leaves.shape[0], values.shape[1]))
+    if _tree_kernel is None:
+        _sum_numpy(values, None, leaves, out)
+    else:
+        _tree_kernel.add_rows(leaves, np.ascontiguousarray(values), out)
+    return out
+
+
+def add_to_leaves(rows: np.ndarray, leaves: np.ndarray, n_leaves: int) -> np.ndarray:
+    """Of each leaf, the sum of the rows that reach it; what `add_leaves` does, transposed.
+
+    Parameters
+    ----------
+    rows : ndarray of float64, of shape (n_rows, n_outputs)
+        What is added.
+    leaves : ndarray of int32, of shape (n_rows, n_trees)
+        The leaf that each row reaches in each tree.
+    n_leaves : int
+        Leaves of all trees.
+
+    Returns
+    -------
+    ndarray of float64, of shape (n_leaves, n_outputs)
+        The sums.
+    """
+    out = np.zeros((n_leaves, rows.shape[1]))
+    if _tree_kernel is None:
+        _add_numpy(rows, leaves, out)
+    else:
+        _tree_kernel.add_to_leaves(leaves, np.ascontiguousarray(rows), out)
+    return out
+
+
+def _add_numpy(rows: np.ndarray, leaves: np.ndarray, out: np.ndarray) -> None:
+    for k, column in enumerate(rows.T):
+        out[:, k] = np.bincount(leaves.ravel(), np.repeat(column, leaves.shape[1]), out.shape[0])
+
+
+def see_values(
+    trees: TreeEnsemble,
+    rows: np.ndarray,
+    reached: np.ndarray,
+    largest: np.ndarray,
+    smallest: np.ndarray,
+) -> None:
+    """Raise the largest value that goes left at each node, lower the smallest that goes right.
+
+    Parameters
+    ----------
+    trees : TreeEnsemble
+        The trees.
+    rows : ndarray of float, of shape (n_rows, n_features)
+        What they see.
+    reached : ndarray of int32, of shape (n_rows, n_trees)
+        The leaf, as a node, that each row reaches in each tree.
+    largest, smallest : ndarray of the dtype of the rows, of shape (n_nodes,)
+        Changed in place.
+    """
+    link = 2 * trees.parent() + trees.right_nodes()
+    feature = np.zeros(trees.n_nodes, np.int32)
+    feature[trees.internal] = trees.feature
+    arrays = reached, link, feature, np.ascontiguousarray(rows), largest, smallest
+    if _tree_kernel is None:
+        _see_numpy(*arrays)
+    else:
+        _tree_kernel.see_values(*arrays)
+
+
+def _see_numpy(
+    reached: np.ndarray,
+    link: np.ndarray,
+    feature: np.ndarray,
+    rows: np.ndarray,
+    largest: np.ndarray,
+    smallest: np.ndarray,
+) -> None:
+    row = np.repeat(np.arange(rows.shape[0]), reached.shape[1])
+    at = link[reached.ravel()]
+    while row.size:
+        inner = at >= 0
+        row, at = row[inner], at[inner]
+        up, right = at >> 1, (at & 1).astype(bool)
+        value = rows[row, feature[up]]
+        known = ~np.isnan(value)
+        left, right = ~right & known, right & known
+        np.maximum.at(largest, up[left], value[left])
+        np.minimum.at(smallest, up[right], value[right])
+        at = link[up]
 
 
 @dataclasses.dataclass(frozen=True)

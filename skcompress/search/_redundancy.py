@@ -21,7 +21,7 @@ from ..ir import (
 from ..passes import Context, RemoveDeadUnits
 from ..runtime.kernel import kernel_matrix
 
-__all__ = ["Redundancy", "redundancies"]
+__all__ = ["Redundancy", "redundancies", "subtree_names"]
 
 _MOST_VECTORS = 2000
 
@@ -109,13 +109,25 @@ def _trees(model: Model) -> Iterator[Redundancy]:
     )
     if trees.categories is None:
         n_internal = int(trees.internal.sum())
-        yield Redundancy("splits in repeated subtrees", n_internal - _distinct(trees), n_internal)
+        n_distinct = np.unique(subtree_names(trees)[trees.internal]).size
+        yield Redundancy("splits in repeated subtrees", n_internal - n_distinct, n_internal)
     used = np.unique(trees.feature).size
     yield Redundancy("unused features", trees.n_features - used, trees.n_features)
 
 
-def _distinct(trees: TreeEnsemble) -> int:
-    """How many different subtrees there are that are more than a leaf."""
+def subtree_names(trees: TreeEnsemble) -> np.ndarray:
+    """A number for each node, equal where what hangs below is equal; for no splits on categories.
+
+    Parameters
+    ----------
+    trees : TreeEnsemble
+        The trees.
+
+    Returns
+    -------
+    ndarray of int64, of shape (n_nodes,)
+        Leaves have that of the row they hold.
+    """
     name = np.full(trees.n_nodes, -1, np.int64)
     # Leaves are named by what they hold; subtrees by their split and the names below, upwards.
     name[~trees.internal] = trees.leaf
@@ -138,7 +150,7 @@ def _distinct(trees: TreeEnsemble) -> int:
         unique, inverse = np.unique(rows, axis=0, return_inverse=True)
         names = [seen.setdefault(row.tobytes(), first + len(seen)) for row in unique]
         name[nodes] = np.asarray(names, np.int64)[inverse.ravel()]
-    return len(seen)
+    return name
 
 
 _FINDERS: dict[type | None, Callable[[Model], Iterator[Redundancy]]] = {

@@ -172,12 +172,48 @@ def test_what_are_no_longer_votes_does_not_come_back():
     rounded = QuantizeLeaves(2).apply(model, Context(original=model))
     with pytest.raises(UnsupportedEstimatorError, match="no longer hold votes"):
         lower(rounded, allow_missing=True)
-    scaled = model.with_predictor(model.predictor.replace(divisor=2.0))
-    with pytest.raises(UnsupportedEstimatorError, match="do not add up"):
-        lower(scaled)
     moved = model.with_predictor(model.predictor.replace(base=np.array([1.0, 0.0, 0.0])))
     with pytest.raises(UnsupportedEstimatorError, match="that vote"):
         lower(moved)
+
+
+@pytest.mark.parametrize("divisor", [2.0, 100.0])
+def test_scores_may_be_divided_by_what_is_not_the_sum_of_weights(divisor):
+    X, y = THREE
+    base = DecisionTreeClassifier(max_depth=2)
+    model = lift(AdaBoostClassifier(base, n_estimators=8, random_state=0).fit(X, y))
+    scaled = model.with_predictor(model.predictor.replace(divisor=divisor))
+    again, compact = lower(scaled), CompactModel(scaled)
+    np.testing.assert_allclose(again.decision_function(X), compact.decision_function(X), rtol=1e-12)
+    np.testing.assert_array_equal(again.predict(X), compact.predict(X))
+    np.testing.assert_allclose(
+        CompactModel(lift(again)).decision_function(X), compact.decision_function(X), rtol=1e-12
+    )
+
+
+@pytest.mark.parametrize("started", [0.0, 0.4, -0.7])
+def test_two_values_a_tree_come_back_as_votes(started):
+    """Rounded weights are not as far from zero on both sides: one more tree votes for the rest."""
+    X, y = TWO
+    base = DecisionTreeClassifier(max_depth=3)
+    model = lift(AdaBoostClassifier(base, n_estimators=12, random_state=0).fit(X, y))
+    rounded = QuantizeLeaves(3).apply(model, Context(original=model))
+    base = None if started == 0 else np.array([started])
+    rounded = rounded.with_predictor(rounded.predictor.replace(base=base))
+    again, compact = lower(rounded), CompactModel(rounded)
+    assert len(again.estimators_) in (12, 13)
+    for name in ("decision_function", "predict_proba"):
+        np.testing.assert_allclose(
+            getattr(again, name)(X), getattr(compact, name)(X), rtol=1e-6, atol=1e-9
+        )
+    np.testing.assert_array_equal(again.predict(X), compact.predict(X))
+    assert np.isfinite(again.feature_importances_).all()
+    values = np.random.default_rng(0).normal(size=(50, 1))
+    many = rounded.predictor.replace(
+        values=values, leaf=np.arange(rounded.predictor.leaf.size, dtype=np.uint64) % 50
+    )
+    with pytest.raises(UnsupportedEstimatorError, match="no longer hold votes"):
+        lower(rounded.with_predictor(many))
 
 
 def test_fewer_numbers_in_the_median():

@@ -133,7 +133,7 @@ def test_conjugate_gradients_solve_all_sides():
 
 def test_refitted_leaves_solve_the_ridge_problem():
     rng = np.random.default_rng(1)
-    reached, targets = rng.integers(0, 9, (60, 4)), rng.normal(size=(60, 2))
+    reached, targets = rng.integers(0, 9, (60, 4), np.int32), rng.normal(size=(60, 2))
     old, weight = rng.normal(size=(10, 2)), rng.uniform(0.5, 2, 60)
     found = refit_leaves(old, reached, targets, weight, 0.25, 3.0)
     design = np.zeros((60, 10))
@@ -143,3 +143,10 @@ def test_refitted_leaves_solve_the_ridge_problem():
     expected = old + np.linalg.solve(system, weighted.T @ (targets - design @ old))
     np.testing.assert_allclose(found, expected, atol=1e-2)
     np.testing.assert_array_equal(found[9], old[9])
+    # Shares of classes stay shares.
+    first = rng.random((70, 1))
+    shares = np.hstack([first, 1 - first])
+    found = refit_leaves(shares[60:], reached, shares[:60], weight, 0.25, 3.0)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-12)
+    alone = refit_leaves(shares[60:, :1], reached, shares[:60, :1], weight, 0.25, 3.0)
+    np.testing.assert_allclose(found[:, :1], alone, atol=1e-12)

@@ -146,3 +146,42 @@ def test_sparse_rows_are_taken():
     )
     sparse = CsrRows(np.array([1.0]), np.array([1]), np.array([0, 0, 1]), (2, 3))
     assert compile_node(trees)(sparse).ravel().tolist() == [1.0, 2.0]
+
+
+@compiled
+@given(ensembles(), st.integers(0, 1000), st.sampled_from([np.float32, np.float64]))
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_what_nodes_see_and_leaves_add_up_is_what_numpy_finds(trees, seed, dtype):
+    X = rows(seed).astype(dtype)
+    leaves = np.flatnonzero(~trees.internal).astype(np.int32)
+    reached = leaves[leaf_rows(pack(trees, np.arange(leaves.size)), X)]
+    values = np.random.default_rng(seed).normal(size=(trees.n_nodes, 2))
+
+    def found():
+        edges = np.full(trees.n_nodes, -np.inf, dtype), np.full(trees.n_nodes, np.inf, dtype)
+        runtime.see_values(trees, X, reached, *edges)
+        sums = runtime.add_leaves(values, reached)
+        return [*edges, sums, runtime.add_to_leaves(sums, reached, trees.n_nodes)]
+
+    fast = found()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runtime, "_tree_kernel", None)
+        for one, other in zip(fast, found(), strict=True):
+            assert one.tobytes() == other.tobytes()
+    parent, is_right = trees.parent(), trees.right_nodes()
+    assert (fast[0][~trees.internal] == -np.inf).all()
+    for node in np.flatnonzero(parent >= 0)[:5]:
+        passing = [
+            X[i, trees.feature[np.count_nonzero(trees.internal[: parent[node]])]]
+            for i in range(len(X))
+            if any(_is_below(parent, at, node) for at in reached[i])
+        ]
+        side, better = (fast[1], np.nanmin) if is_right[node] else (fast[0], np.nanmax)
+        if np.isfinite(side[parent[node]]):
+            assert side[parent[node]] == better(passing)
+
+
+def _is_below(parent, node, above):
+    while node >= 0 and node != above:
+        node = parent[node]
+    return node == above
