@@ -317,7 +317,8 @@ def level_recipe(model: Model, level: str) -> Recipe:
         return _kernel_level(predictor, level)
     if isinstance(predictor, TreeEnsemble):
         boosted = isinstance(model.head, Numbers | ClassScores) and predictor.n_trees > 1
-        return _tree_level(level, boosted=boosted and not predictor.average)
+        one_sum = predictor.n_outputs == 1 and not predictor.average
+        return _tree_level(level, boosted=boosted and one_sum)
     return _LEVEL_RECIPES[type(predictor)](level)
 
 
@@ -369,7 +370,8 @@ def _tree_level(level: str, *, boosted: bool = False) -> Recipe:
         return rounded
     smallest: Pass = SmallestForest()
     if boosted and level == "tiny":
-        # Of averaged trees it never found the smaller file; of boosted ones it mostly did.
+        # Of averaged trees it never found the smaller file; of boosted ones it mostly did, but for
+        # many classes it takes long.
         alternatives = ((smallest,), (PruneLevels(share=_LEVELS_SHARE),))
         smallest = Cheapest(alternatives, "rounded bytes")
     return (smallest, *rounded)
