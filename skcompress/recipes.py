@@ -133,11 +133,11 @@ def svm_recipe(
     return tuple(steps)
 
 
-_REDUCING = 0.4
+_REDUCING = 0.5
 """Part of the tolerance that fewer vectors may use up, on rows that did the choosing."""
-_REDUCING_AND_ROUNDING = 0.55
+_REDUCING_AND_ROUNDING = 0.65
 """The same after their rounding."""
-_ALL_ROUNDED = 0.7
+_ALL_ROUNDED = 0.8
 """The same after that of the coefficients; what is left is for rows that were never looked at."""
 
 
@@ -168,7 +168,8 @@ def _rounded_vectors(scheme: str, refits: Recipe, share: float) -> Strongest:
             for bits in (2, 3, 4, 5, 6, 8, 10, 12, 16)
         ),
         share=share,
-        cautious=0.5 if allot else 1.0,
+        cautious=False if allot else 1.0,
+        expected=allot,
         imitate=True,
     )
 
@@ -177,7 +178,7 @@ def _rounded_coefficients(*, reduces: bool) -> Strongest:
     if reduces:
         few = (4, 5, 6, 7, 8, 10, 12, 16)
         rounded = tuple((RoundCoefficients(b),) for b in few)
-        return Strongest(rounded, share=_ALL_ROUNDED, cautious=0.5, imitate=True)
+        return Strongest(rounded, share=_ALL_ROUNDED, cautious=False, expected=True, imitate=True)
     bits = (6, 8, 10, 12, 16)
     return Strongest(tuple((QuantizeCoefficients(b),) for b in bits), imitate=True)
 

@@ -20,6 +20,8 @@ Score = Callable[[CompactModel, Any, Any, Any], float]
 """``score(model, X, y, sample_weight)``, greater is better."""
 
 _BLOCKS = 10
+_COST_OF_CHANGE = 0.25
+_SPREAD_OF_COST = 0.4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Context:
         ``progress(step, done, total)`` is called now and then during long work.
     remarks : list of str
         What passes had to say; whoever runs them collects it.
+    memory : dict
+        What passes worked out, and may need again.
     """
 
     original: Model
@@ -78,6 +82,7 @@ class Context:
     random_state: int = 0
     progress: Callable[[str, int, int], None] | None = None
     remarks: list[str] = dataclasses.field(default_factory=list, compare=False, repr=False)
+    memory: dict[Any, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
 
     def remark(self, text: str) -> None:
         """Say something about the present step, which the ledger will note."""
@@ -130,6 +135,25 @@ class Context:
         it: one, unless said otherwise. With -1 a model is refused only if it is clearly worse.
         """
         return self._accept(lambda: self._measure(model), tolerance, cautious=cautious)
+
+    def expected_loss(self, model: Model) -> float:
+        """What a model that imitates the original will lose on rows to come.
+
+        Few held-out rows change their label, so what these happen to lose says little. The
+        measured loss is therefore drawn towards a quarter of the rows that changed, about what
+        such a change costs, by how sure the one and the other are. For numbers and scorers of
+        the user's: the measured loss and half a standard error.
+        """
+        (base, base_parts), (score, parts) = self._baseline, self._measure(model)
+        error = _standard_error(base_parts - parts)
+        if self.score is not None or not model.head.labels:
+            return base - score + 0.5 * error
+        usual = _COST_OF_CHANGE * (1.0 - self.agreement(model))
+        if usual == 0 or error == 0:
+            return max(base - score, usual)
+        spread = _SPREAD_OF_COST * usual
+        trust = spread**2 / (spread**2 + error**2)
+        return usual + trust * (base - score - usual)
 
     def agreement(self, model: Model) -> float:
         """Share of held-out rows with the original's labels; for numbers, R² against its own."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Protocol
 
 import numpy as np
 
 from ..ir import Head, Numbers, OneVsOne
 
-__all__ = ["Loss", "Margins", "Values", "VoteMargins", "decisions_of"]
+__all__ = ["Loss", "Margins", "Values", "VoteMargins", "decisions_of", "winners"]
 
 
 class Loss(Protocol):
@@ -18,11 +19,14 @@ class Loss(Protocol):
     ----------
     start : ndarray of shape (n_rows, n_scores)
         Scores to aim for in a first least-squares fit.
+    near : ndarray of shape (n_rows, n_scores)
+        The same, but beyond the margin no more than it.
     unit : float
         What counts as one: the margin, or the standard deviation.
     """
 
     start: np.ndarray
+    near: np.ndarray
     unit: float
 
     def __call__(self, scores: np.ndarray) -> tuple[float, np.ndarray]:
@@ -42,7 +46,7 @@ class Values:
     """
 
     def __init__(self, wanted: np.ndarray, spread: np.ndarray | None = None) -> None:
-        self.start = wanted
+        self.start = self.near = wanted
         if spread is None:
             spread = wanted.var(axis=0)
             spread = np.where(spread > 0, spread, 1.0)
@@ -73,10 +77,10 @@ class Margins:
 
     def __init__(self, wanted: np.ndarray, margin: float) -> None:
         self.unit = self._margin = margin
-        self._given = wanted
-        self.start = np.clip(wanted, -margin, margin)
+        self.start = wanted
+        self.near = np.clip(wanted, -margin, margin)
         self._side = np.where(wanted >= 0, 1, -1).astype(np.float32)
-        self._aim = self.start.astype(np.float32) / np.float32(margin)
+        self._aim = self.near.astype(np.float32) / np.float32(margin)
         self._beyond = np.abs(wanted) >= margin
 
     def __call__(self, scores: np.ndarray) -> tuple[float, np.ndarray]:
@@ -86,7 +90,7 @@ class Margins:
         return 0.5 * float(np.square(gap).mean()), slope
 
     def of_rows(self, rows: np.ndarray) -> Margins:
-        return Margins(self._given[rows], self._margin)
+        return Margins(self.start[rows], self._margin)
 
 
 class VoteMargins:
@@ -106,64 +110,71 @@ class VoteMargins:
 
     def __init__(self, pairs: np.ndarray, n_classes: int, margin: float, *, by_class: bool) -> None:
         self.unit = margin
-        self._made_of = (pairs, n_classes, margin, by_class)
-        first, second = np.triu_indices(n_classes, 1)
-        votes = np.zeros((pairs.shape[0], n_classes), np.int32)
-        for place, (i, j) in enumerate(zip(first, second, strict=True)):
-            votes[:, i] += pairs[:, place] > 0
-            votes[:, j] += pairs[:, place] <= 0
-        winner = votes.argmax(axis=1)
-        # All rows that one class wins look at the same pairs.
-        order = np.argsort(winner, kind="stable")
-        ends = np.cumsum(np.bincount(winner, minlength=n_classes))
         self._by_class = by_class
-        self._n_scores = n_classes if by_class else first.size
-        self._parts = []
+        first, second = np.triu_indices(n_classes, 1)
+        self._winner = winners(pairs, n_classes)
+        # Of each class: its pairs, who else takes part, and the sign for which it wins.
+        label = np.arange(n_classes)[:, None]
+        own = (first == label) | (second == label)
+        self._places = np.nonzero(own)[1].reshape(n_classes, n_classes - 1)
+        self._sign = np.where(first[self._places] == label, 1, -1).astype(np.float32)
+        self._others = np.where(self._sign > 0, second[self._places], first[self._places])
         clipped = np.clip(pairs, -margin, margin)
-        for label, end in enumerate(ends):
-            rows = order[ends[label - 1] if label else 0 : end]
-            places = np.flatnonzero((first == label) | (second == label))
-            sign = np.where(first[places] == label, 1, -1).astype(np.float32)
-            aim = (clipped[np.ix_(rows, places)] * sign / margin).astype(np.float32)
-            others = np.where(first[places] == label, second[places], first[places])
-            if rows.size:
-                self._parts.append((rows, label, places, sign, others, aim, aim >= 1))
+        aim = np.take_along_axis(clipped, self._places[self._winner], axis=1) / margin
+        self._aim = aim.astype(np.float32) * self._sign[self._winner]
         self._scale = np.float32(1.0 / margin)
-        self._count = pairs.shape[0] * (n_classes - 1)
+        self.start, self.near = pairs, clipped
         if by_class:
             # Least squares: the mean over a class's pairs.
-            self.start = np.zeros((pairs.shape[0], n_classes))
-            for place, (i, j) in enumerate(zip(first, second, strict=True)):
-                self.start[:, i] += clipped[:, place] / n_classes
-                self.start[:, j] -= clipped[:, place] / n_classes
-        else:
-            self.start = clipped
+            self.start, self.near = (
+                np.stack(
+                    [
+                        np.einsum("ij,j->i", part[:, own[c]], np.where(first[own[c]] == c, 1, -1))
+                        for c in range(n_classes)
+                    ],
+                    axis=1,
+                )
+                / n_classes
+                for part in (pairs, clipped)
+            )
 
     def __call__(self, scores: np.ndarray) -> tuple[float, np.ndarray]:
+        chosen = (self._others if self._by_class else self._places)[self._winner]
+        given = np.take_along_axis(scores, chosen, axis=1)
+        if self._by_class:
+            given = scores[np.arange(scores.shape[0]), self._winner][:, None] - given
+        else:
+            given *= self._sign[self._winner]
+        gap = given * self._scale - self._aim
+        gap[(self._aim >= 1) & (gap > 0)] = 0
+        loss = 0.5 * float(np.vdot(gap, gap)) / gap.size
+        gap *= self._scale / np.float32(gap.size)
         slope = np.zeros_like(scores)
-        loss = 0.0
-        for rows, label, places, sign, others, aim, beyond in self._parts:
-            own = scores[rows]
-            given = own[:, [label]] - own[:, others] if self._by_class else own[:, places] * sign
-            gap = given * self._scale - aim
-            gap[beyond & (gap > 0)] = 0
-            loss += float(np.vdot(gap, gap))
-            if self._by_class:
-                part = np.zeros_like(own)
-                part[:, others] = -gap
-                part[:, label] = gap.sum(axis=1)
-            else:
-                part = np.zeros_like(own)
-                part[:, places] = gap * sign
-            slope[rows] = part
-        slope *= self._scale / np.float32(self._count)
-        return 0.5 * loss / self._count, slope
+        if self._by_class:
+            np.put_along_axis(slope, chosen, -gap, axis=1)
+            slope[np.arange(scores.shape[0]), self._winner] = gap.sum(axis=1)
+        else:
+            np.put_along_axis(slope, chosen, gap * self._sign[self._winner], axis=1)
+        return loss, slope
 
     def of_rows(self, rows: np.ndarray) -> VoteMargins:
-        pairs, n_classes, margin, by_class = self._made_of
-        return VoteMargins(pairs[rows], n_classes, margin, by_class=by_class)
+        part = copy.copy(self)
+        names = ("start", "near", "_winner", "_aim")
+        vars(part).update({name: getattr(self, name)[rows] for name in names})
+        return part
 
 
+def winners(pairs: np.ndarray, n_classes: int) -> np.ndarray:
+    """The class with the most votes of its pairs; of equals the first."""
+    votes = np.zeros((pairs.shape[0], n_classes), np.int64)
+    for place, (i, j) in enumerate(zip(*np.triu_indices(n_classes, 1), strict=True)):
+        votes[:, i] += pairs[:, place] > 0
+        votes[:, j] += pairs[:, place] <= 0
+    return votes.argmax(axis=1)
+
+
+_MARGIN = 2.0
+"""Twice the machine's own: few rows are beyond, and a kernel has it hard to make bends there."""
 _SURE = 3.0
 """Decision value from which Platt's probabilities hardly change."""
 
@@ -184,8 +195,9 @@ def decisions_of(head: Head, raw: np.ndarray, *, by_class: bool) -> Loss:
         return Values(raw)
     if not isinstance(head, OneVsOne):
         return Margins(raw, float(np.median(np.abs(raw))) or 1.0)
-    margin = 1.0 if head.platt_a is None else _SURE
     n_classes = len(head.target)
+    # Differences of class scores can be on the right side, but hardly have the values of pairs.
+    margin = (1.0 if by_class and n_classes > 2 else _MARGIN) if head.platt_a is None else _SURE
     if n_classes == 2:
         return Margins(raw, margin)
     return VoteMargins(raw, n_classes, margin, by_class=by_class)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -29,12 +30,12 @@ class MovingKernel:
         self.center = rows.mean(axis=0) if kernel.kernel == "rbf" else np.zeros(rows.shape[1])
         self.rows = (rows - self.center).astype(np.float32)
         self.lengths = np.einsum("ij,ij->i", self.rows, self.rows)
-        self._values = {
-            "linear": self._linear,
-            "poly": self._poly,
-            "rbf": self._rbf,
-            "sigmoid": self._sigmoid,
-        }[kernel.kernel]
+
+    def of_rows(self, rows: np.ndarray) -> MovingKernel:
+        """The same on some of the rows, around the same center."""
+        part = copy.copy(self)
+        part.rows, part.lengths = self.rows[rows], self.lengths[rows]
+        return part
 
     def __call__(self, vectors: np.ndarray, gamma: float) -> tuple[np.ndarray, Pullback]:
         """Kernel values, and the function from their gradient to that of vectors and gamma.
@@ -53,7 +54,13 @@ class MovingKernel:
         pullback : callable
             Overwrites what it is given.
         """
-        return self._values(vectors.astype(np.float32, copy=False), np.float32(gamma))
+        values = {
+            "linear": self._linear,
+            "poly": self._poly,
+            "rbf": self._rbf,
+            "sigmoid": self._sigmoid,
+        }[self.kernel.kernel]
+        return values(vectors.astype(np.float32, copy=False), np.float32(gamma))
 
     def _rbf(self, vectors: np.ndarray, gamma: np.float32) -> tuple[np.ndarray, Pullback]:
         squares = self.rows @ vectors.T

@@ -1,4 +1,4 @@
-"""A few vectors that decide as many do: first coefficients, then both moved together."""
+"""A few vectors that decide as many do: their coefficients, and vectors moved by L-BFGS."""
 
 from __future__ import annotations
 
@@ -12,13 +12,38 @@ from scipy.optimize import minimize
 from ._decisions import Loss, Values
 from ._expansion import MovingKernel
 
-__all__ = ["Reduced", "fit_coefficients", "polish"]
+__all__ = ["Reduced", "Whitened", "fit_coefficients", "least_squares", "project", "reach_of"]
 
 _RIDGE = 1e-3
 _CLOSE_RIDGE = 1e-5
 _SHRINK = 1e-4
 _REACH = 3.0
 _MEMORY = 20
+
+
+class Whitened:
+    """Coordinates in which scores depend on all coefficients alike.
+
+    Otherwise neighbouring vectors make the problem so badly scaled that hundreds of steps do not
+    suffice.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_vectors)
+        Kernel values.
+    """
+
+    def __init__(self, values: np.ndarray) -> None:
+        n_rows, n_vectors = values.shape
+        gram = (values.T @ values).astype(np.float64) / n_rows
+        self.power = float(np.trace(gram)) / n_vectors or 1.0
+        gram[np.diag_indices_from(gram)] += _lift(gram, _RIDGE)
+        self.factor = cholesky(gram, lower=True)
+        self.white = solve_triangular(self.factor, np.eye(n_vectors), lower=True)
+
+    def shrink(self, n_scores: int, loss: Loss) -> float:
+        """What coefficients are shrunk by, so that large ones do not cancel one another."""
+        return _SHRINK * self.power / (self.white.shape[0] * n_scores * loss.unit**2)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,12 +75,14 @@ def least_squares(
     values: np.ndarray, wanted: np.ndarray, ridge: float = _RIDGE
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Coefficients and constants of the least-squares fit to wanted scores, and its ridge."""
-    values = values.astype(np.float64)
-    middle, aim = values.mean(axis=0), wanted.mean(axis=0)
-    gram = values.T @ values / values.shape[0] - np.outer(middle, middle)
+    # Single precision will do where the ridge hides its errors.
+    precise = values.astype(np.float64 if ridge < _RIDGE else np.float32, copy=False)
+    middle, aim = precise.mean(axis=0, dtype=np.float64), wanted.mean(axis=0)
+    centered = precise - middle.astype(precise.dtype)
+    gram = (centered.T @ centered).astype(np.float64) / len(centered)
     lift = _lift(gram, ridge)
     gram[np.diag_indices_from(gram)] += lift
-    right = values.T @ (wanted - aim) / values.shape[0]
+    right = (centered.T @ (wanted - aim).astype(precise.dtype)).astype(np.float64) / len(centered)
     coef = np.asarray(cho_solve(cho_factor(gram, lower=True), right)).T
     return coef, aim - coef @ middle, lift
 
@@ -75,17 +102,13 @@ def fit_coefficients(kernel: MovingKernel, start: Reduced, loss: Loss, iteration
         Most steps; squared distances take none.
     """
     if not isinstance(loss, Values):
-        return _minimize(kernel, start, loss, iterations, moving=False)
+        return _minimize(kernel, start, loss, iterations)
     values, _ = kernel(start.vectors - kernel.center, start.gamma)
     return _closed(values, start.vectors, start.gamma, loss)
 
 
-def polish(kernel: MovingKernel, start: Reduced, loss: Loss, iterations: int) -> Reduced:
-    """Move vectors, coefficients and (of the rbf kernel) gamma together.
-
-    L-BFGS in coordinates in which the scores depend on all coefficients alike: the start's
-    kernel values, whitened. Otherwise neighbouring vectors make the problem so badly scaled
-    that hundreds of steps do not suffice.
+def project(kernel: MovingKernel, start: Reduced, loss: Values, iterations: int) -> Reduced:
+    """Move vectors by L-BFGS; of squared distances, coefficients follow in closed form.
 
     Parameters
     ----------
@@ -93,20 +116,13 @@ def polish(kernel: MovingKernel, start: Reduced, loss: Loss, iterations: int) ->
         With the rows.
     start : Reduced
         Where to start.
-    loss : Loss
+    loss : Values
         On the same rows.
     iterations : int
         Most steps.
     """
-    if isinstance(loss, Values):
-        return _project(kernel, start, loss, iterations)
-    return _minimize(kernel, start, loss, iterations, moving=True)
-
-
-def _project(kernel: MovingKernel, start: Reduced, loss: Values, iterations: int) -> Reduced:
-    """Of squared distances only the vectors are searched: coefficients follow in closed form."""
     shape = start.vectors.shape
-    reach = _REACH * _spread(kernel)
+    reach = reach_of(kernel)
     own_gamma = kernel.kernel.kernel == "rbf"
 
     def unpack(flat: np.ndarray) -> tuple[np.ndarray, float]:
@@ -146,8 +162,9 @@ def _lbfgs(
     return np.asarray(found.x)
 
 
-def _spread(kernel: MovingKernel) -> float:
-    return float(np.sqrt(kernel.rows.var(axis=0).mean())) or 1.0
+def reach_of(kernel: MovingKernel) -> float:
+    """How far a vector goes in a step of one."""
+    return _REACH * (float(np.sqrt(kernel.rows.var(axis=0).mean())) or 1.0)
 
 
 def _closed(values: np.ndarray, vectors: np.ndarray, gamma: float, loss: Values) -> Reduced:
@@ -160,52 +177,27 @@ def _lift(gram: np.ndarray, ridge: float) -> float:
     return max(ridge * float(np.trace(gram)) / gram.shape[0], float(np.finfo(np.float32).tiny))
 
 
-def _minimize(
-    kernel: MovingKernel, start: Reduced, loss: Loss, iterations: int, *, moving: bool
-) -> Reduced:
-    n_vectors, n_features = start.vectors.shape
-    n_scores = start.coef.shape[0]
-    reach = _REACH * _spread(kernel)
-    first, _ = kernel(start.vectors - kernel.center, start.gamma)
-    gram = (first.T @ first).astype(np.float64) / first.shape[0]
-    power = float(np.trace(gram)) / n_vectors or 1.0
-    gram[np.diag_indices_from(gram)] += _lift(gram, _RIDGE)
-    factor = cholesky(gram, lower=True)
-    white = solve_triangular(factor, np.eye(n_vectors), lower=True)
-    vectors = (start.vectors - kernel.center) / reach
-    own_gamma = moving and kernel.kernel.kernel == "rbf"
-    edges = np.cumsum([n_vectors * n_features * moving, n_scores * n_vectors, n_scores])
+def _minimize(kernel: MovingKernel, start: Reduced, loss: Loss, iterations: int) -> Reduced:
+    """Coefficients alone, by L-BFGS."""
+    n_scores, n_vectors = start.coef.shape
+    values, _ = kernel(start.vectors - kernel.center, start.gamma)
+    shape = Whitened(values)
+    shrink = shape.shrink(n_scores, loss)
 
-    def unpack(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-        moved, coef, constant, rest = np.split(flat, edges)
-        moved = moved.reshape(n_vectors, n_features) if moving else vectors
-        gamma = start.gamma * float(np.exp(rest[0])) if own_gamma else start.gamma
-        return moved * reach, coef.reshape(n_scores, n_vectors) @ white, constant, gamma
+    def unpack(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        coef = flat[:-n_scores].reshape(n_scores, n_vectors) @ shape.white
+        return coef, flat[-n_scores:]
 
     def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        moved, coef, constant, gamma = unpack(flat)
-        values, pullback = kernel(moved, gamma) if moving else (first, None)
-        narrow = coef.astype(np.float32)
-        scores = values @ narrow.T
+        coef, constant = unpack(flat)
+        scores = values @ coef.T.astype(np.float32)
         scores += constant.astype(np.float32)
         total, slope = loss(scores)
-        shrink = _SHRINK * power / (n_vectors * n_scores * loss.unit**2)
         total += 0.5 * shrink * float(np.vdot(coef, coef))
-        of_coef = (slope.T @ values + shrink * coef) @ white.T
-        parts = [of_coef.ravel(), slope.sum(axis=0)]
-        if pullback is not None:
-            of_vectors, of_gamma = pullback(slope @ narrow)
-            parts.insert(0, of_vectors.ravel() * reach)
-            if own_gamma:
-                parts.append(np.array([gamma * of_gamma]))
-        return total, np.concatenate(parts).astype(np.float64)
+        of_coef = (slope.T @ values + shrink * coef) @ shape.white.T
+        return total, np.append(of_coef.ravel(), slope.sum(axis=0)).astype(np.float64)
 
-    parts = [(start.coef @ factor).ravel(), start.intercept]
-    if moving:
-        parts.insert(0, vectors.ravel())
-    if own_gamma:
-        parts.append(np.zeros(1))
-    flat = np.concatenate(parts)
+    flat = np.append((start.coef @ shape.factor).ravel(), start.intercept)
     found = _lbfgs(objective, flat, iterations)
-    moved, coef, constant, gamma = unpack(found)
-    return Reduced(moved + kernel.center, coef, constant, gamma, objective(found)[0])
+    coef, constant = unpack(found)
+    return dataclasses.replace(start, coef=coef, intercept=constant, loss=objective(found)[0])

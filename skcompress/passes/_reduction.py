@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -10,21 +11,30 @@ from ..ir import Array, Codebook, KernelExpansion, LowRank, Model, OneVsOne, dec
 from ..runtime._registry import compile_node
 from ..runtime._rows import CsrRows, as_dense
 from ._base import SkipPass
-from ._centers import group_means, shares
+from ._centers import group_means, pivots, shares
 from ._context import Context
-from ._decisions import Loss, decisions_of
+from ._decisions import Loss, Values, decisions_of, winners
+from ._descent import descend
 from ._expansion import MovingKernel
-from ._polish import Reduced, least_squares, polish
+from ._kernels import self_kernel
+from ._polish import Reduced, least_squares, project
 
 __all__ = ["Fit", "ReductionPoint", "is_reduced", "rows_of", "scores_of"]
 
 _MOST_ROWS = 20_000
 _MOST_DENSE = 50_000_000
-_WORK = 1.2e11
-"""Kernel values that polishing computes, times their cost in multiplications: some 10 s."""
 _COST = 100
+"""What a kernel value costs beside the products, in multiplications."""
+_BETWEEN = 2.0
+_TEACHING = 3e10
+"""Most work for what the original says of rows in between: some seconds."""
+_WORK = 4e10
+_VISITS = 30
+_FEWEST_VISITS = 5_000
+_SOME = 8_000
 _STEPS = (15, 120)
-_WIDTHS = (1.0, 1.5, 2.25)
+_WIDTHS = (1.0, 1.5)
+_START_RIDGE = 1e-5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +64,10 @@ class ReductionPoint:
 class Fit:
     """Rows, what the original says of them, and where vectors may start."""
 
+    model: Model
     kernel: KernelExpansion
     rows: np.ndarray
+    raw: np.ndarray
     loss: Loss
     groups: np.ndarray
     weights: np.ndarray
@@ -63,59 +75,108 @@ class Fit:
     by_class: bool
 
     @classmethod
-    def prepare(
-        cls, model: Model, kernel: KernelExpansion, context: Context, *, by_class: bool
-    ) -> Fit:
+    def prepare(cls, model: Model, context: Context, *, by_class: bool) -> Fit:
+        """Rows and decisions; the same object as long as a context lives."""
+        made = context.memory.get((cls, by_class))
+        if not isinstance(made, cls):
+            made = cls._prepare(model, context, by_class=by_class)
+            context.memory[cls, by_class] = made
+        return made
+
+    @classmethod
+    def _prepare(cls, model: Model, context: Context, *, by_class: bool) -> Fit:
         original = context.original.predictor
         assert isinstance(original, KernelExpansion)
         if context.original.chain.transforms != model.chain.transforms:
             raise SkipPass("the input of the kernel changed")
-        rows = rows_of(model, original, context)
-        raw = compile_node(original)(rows)
+        own = rows_of(model, original, context)
+        rows = np.concatenate([own, _between(own, original, context.generator())])
+        raw = np.asarray(compile_node(original)(rows))
         loss = decisions_of(model.head, raw, by_class=by_class)
-        groups = _groups(model, raw)
+        groups = _groups(model, raw[: len(own)])
         sizes = np.bincount(groups)
         # A class with many support vectors has a long border.
         weights = sizes.astype(np.float64)
         if original.group_sizes is not None and original.group_sizes.size == sizes.size:
             weights = original.group_sizes * (sizes > 0).astype(np.float64)
-        return cls(original, rows, loss, groups, weights, context, by_class)
+        return cls(model, original, rows, raw, loss, groups, weights, context, by_class)
 
     @property
     def n_groups(self) -> int:
         """Groups of rows that should all have a vector."""
         return int(np.count_nonzero(np.bincount(self.groups)))
 
+    @functools.cached_property
+    def moving(self) -> MovingKernel:
+        """The kernel at the rows."""
+        return MovingKernel(self.kernel, self.rows)
+
     def reduce(self, count: int, effort: float = 1.0) -> Reduced:
         """So many vectors, placed and polished."""
+        return self.polish(self._start(count), effort)
+
+    def _start(self, count: int) -> Reduced:
+        """Means of clusters or vectors of the original, whichever rows not fitted to prefer.
+
+        Few vectors may see farther or less far than many: the same rows choose gamma, and
+        whether decisions beyond the margin are aimed for.
+        """
+        chosen = self.some_rows()
+        fitted, judging = chosen[::2], chosen[1::2]
+        if not judging.size:
+            judging = fitted
+        before, after = self.moving.of_rows(fitted), self.moving.of_rows(judging)
+        loss, judge = self.loss.of_rows(fitted), self.loss.of_rows(judging)
+        gamma = self.kernel.gamma
+        widths = _WIDTHS if self.kernel.kernel == "rbf" else _WIDTHS[:1]
+        aims = [loss.start] if loss.near is loss.start else [loss.start, loss.near]
+        found: list[tuple[float, int, Reduced]] = []
+        for vectors, width in [
+            *((self._means(count), width) for width in widths),
+            (self._strongest(count), 1.0),
+        ]:
+            values, _ = before(vectors - self.moving.center, gamma * width)
+            for aim in aims:
+                coef, intercept, _ = least_squares(values, aim, _START_RIDGE)
+                start = Reduced(vectors, coef, intercept, gamma * width)
+                found.append((_error(after, judge, start), len(found), start))
+        return min(found)[2]
+
+    def some_rows(self) -> np.ndarray:
+        """Enough of them for coefficients alone."""
+        return self.context.generator().permutation(self.rows.shape[0])[:_SOME]
+
+    def _means(self, count: int) -> np.ndarray:
         counts = shares(np.bincount(self.groups), self.weights, count)
-        starts = group_means(self.rows, self.groups, counts, self.context.generator())
-        moving = MovingKernel(self.kernel, self.rows)
-        gamma = self._width(moving, starts)
-        values, _ = moving(starts - moving.center, gamma)
-        coef, intercept, _ = least_squares(values, self.loss.start)
-        return self.polish(Reduced(starts, coef, intercept, gamma), effort)
+        own = self.rows[: len(self.groups)]
+        return group_means(own, self.groups, counts, self.context.generator())
+
+    def _strongest(self, count: int) -> np.ndarray:
+        vectors = np.asarray(decode(self.kernel.vectors), np.float64)
+        moving = MovingKernel(self.kernel, vectors)
+
+        def matrix(places: np.ndarray) -> np.ndarray:
+            return moving(vectors[places] - moving.center, self.kernel.gamma)[0]
+
+        sizes = np.abs(decode(self.kernel.coef)).sum(axis=0)
+        return vectors[pivots(matrix, self_kernel(self.kernel, vectors), sizes, count)]
 
     def polish(self, reduced: Reduced, effort: float) -> Reduced:
-        """Polish with a part of the work that is meant for it."""
-        n_rows, n_features = self.rows.shape
-        work = n_rows * reduced.vectors.shape[0] * (n_features + _COST)
-        steps = int(np.clip(effort * _WORK / work, *_STEPS))
-        return polish(MovingKernel(self.kernel, self.rows), reduced, self.loss, steps)
+        """Polish with a part of the work that is meant for it; what that spoils is left alone."""
+        polished = self._moved(reduced, effort)
+        some = self.some_rows()
+        moving, loss = self.moving.of_rows(some), self.loss.of_rows(some)
+        return min(polished, reduced, key=lambda each: _error(moving, loss, each))
 
-    def _width(self, moving: MovingKernel, vectors: np.ndarray) -> float:
-        """Few vectors see farther or less far than many: gamma by rows that were not fitted."""
-        gamma = self.kernel.gamma
-        if self.kernel.kernel != "rbf":
-            return gamma
-        half = np.arange(self.rows.shape[0]) % 2 == 0
-        errors = []
-        for width in _WIDTHS:
-            values, _ = moving(vectors - moving.center, gamma * width)
-            coef, intercept, _ = least_squares(values[half], self.loss.start[half])
-            scores = values[~half] @ coef.T + intercept
-            errors.append(float(np.square(scores - self.loss.start[~half]).mean()))
-        return gamma * _WIDTHS[int(np.argmin(errors))]
+    def _moved(self, reduced: Reduced, effort: float) -> Reduced:
+        n_rows, n_features = self.rows.shape
+        n_scores, n_vectors = reduced.coef.shape
+        visits = effort * _WORK / (n_vectors * (n_features + n_scores + _COST))
+        if isinstance(self.loss, Values):
+            steps = int(np.clip(visits / n_rows, *_STEPS))
+            return project(self.moving, reduced, self.loss, steps)
+        visits = int(np.clip(visits, _FEWEST_VISITS, _VISITS * n_rows))
+        return descend(self.moving, reduced, self.loss, visits, self.context.generator())
 
     def build(self, reduced: Reduced, model: Model) -> Model:
         """The model of some vectors and coefficients."""
@@ -132,23 +193,30 @@ class Fit:
         )
         return model.with_predictor(predictor)
 
-    def _held_out_error(self, reduced: Reduced, small: Model) -> float | None:
+    @functools.cached_property
+    def _held_out(self) -> tuple[MovingKernel, Loss] | None:
         if self.context.held_out is None:
             return None
-        rows = np.asarray(as_dense(self.context.inputs(small, self.context.held_out), np.float64))
-        raw = compile_node(self.kernel)(rows)
-        loss = decisions_of(small.head, raw, by_class=self.by_class)
-        moving = MovingKernel(self.kernel, rows)
-        values, _ = moving(reduced.vectors - moving.center, reduced.gamma)
-        scores = values @ reduced.coef.T + reduced.intercept
-        return float(np.sqrt(2 * loss(scores.astype(np.float32))[0]))
+        inputs = self.context.inputs(self.model, self.context.held_out)
+        rows = np.asarray(as_dense(inputs, np.float64))
+        raw = np.asarray(compile_node(self.kernel)(rows))
+        loss = decisions_of(self.model.head, raw, by_class=self.by_class)
+        return MovingKernel(self.kernel, rows), loss
+
+    def held_out_error(self, reduced: Reduced) -> float | None:
+        """Root mean square of the gap to the original's decisions at the held-out rows."""
+        if self._held_out is None:
+            return None
+        moving, loss = self._held_out
+        return _error(moving, loss, reduced)
 
     def point(self, reduced: Reduced, small: Model, context: Context) -> ReductionPoint:
         """What is recorded of an attempt."""
+        own = np.arange(len(self.groups))
         return ReductionPoint(
             n_vectors=reduced.vectors.shape[0],
-            error=float(np.sqrt(2 * reduced.loss)),
-            held_out_error=self._held_out_error(reduced, small),
+            error=_error(self.moving.of_rows(own), self.loss.of_rows(own), reduced),
+            held_out_error=self.held_out_error(reduced),
             score=context.score_of(small),
         )
 
@@ -203,9 +271,26 @@ def _groups(model: Model, raw: np.ndarray) -> np.ndarray:
     n_classes = len(model.head.target)
     if n_classes == 2:
         return (raw[:, 0] >= 0).astype(np.int64)
-    first, second = np.triu_indices(n_classes, 1)
-    votes = np.zeros((raw.shape[0], n_classes), np.int64)
-    for place, (i, j) in enumerate(zip(first, second, strict=True)):
-        votes[:, i] += raw[:, place] > 0
-        votes[:, j] += raw[:, place] <= 0
-    return votes.argmax(axis=1)
+    return winners(raw, n_classes)
+
+
+def _between(
+    rows: np.ndarray, original: KernelExpansion, generator: np.random.Generator
+) -> np.ndarray:
+    """Points between pairs of rows, of which the original can tell what they are, too.
+
+    With thousands of numbers to find, the rows alone would be fitted by heart.
+    """
+    n_rows, n_features = rows.shape
+    work = original.n_vectors * (n_features + _COST)
+    most = min(_BETWEEN * n_rows, _MOST_ROWS, _TEACHING / work)
+    first = np.arange(int(most)) % n_rows
+    second = generator.permutation(int(most)) % n_rows
+    share = generator.uniform(0, 0.5, (int(most), 1))
+    return np.asarray(rows[first] + share * (rows[second] - rows[first]))
+
+
+def _error(kernel: MovingKernel, loss: Loss, reduced: Reduced) -> float:
+    values, _ = kernel(reduced.vectors - kernel.center, reduced.gamma)
+    scores = values @ reduced.coef.T.astype(np.float32) + reduced.intercept.astype(np.float32)
+    return float(np.sqrt(2 * loss(scores)[0]))

@@ -37,6 +37,8 @@ class Strongest:
         Share of held-out rows that must be answered as the original does.
     smaller : bool
         The file must become smaller, which ways of storing something else do not promise.
+    expected : bool
+        Judge by `Context.expected_loss` instead, for candidates that imitate the original.
     imitate : bool
         Of numbers, the distance from the original's, too, must stay within the tolerance: the
         score of one sample may profit from an error that costs the next one.
@@ -47,6 +49,7 @@ class Strongest:
     share: float = 1.0
     cautious: float = True
     agreement: float = 0.0
+    expected: bool = False
     imitate: bool = False
     smaller: bool = False
     exact: ClassVar[bool] = False
@@ -75,7 +78,7 @@ class Strongest:
             context.report_progress("settings tried", done + 1, len(self.candidates))
             allowed = self.share * context.tolerance
             if (
-                context.acceptable(smaller, allowed, cautious=self.cautious)
+                self._accepts(smaller, allowed, context)
                 and (not self.agreement or context.agreement(smaller) >= self.agreement)
                 and (not self.imitate or context.imitates(smaller, allowed))
                 and (most is None or file_bytes(smaller) < most)
@@ -83,6 +86,12 @@ class Strongest:
                 return smaller
         context.remarks.clear()
         return model
+
+    def _accepts(self, model: Model, allowed: float, context: Context) -> bool:
+        if self.expected:
+            good = context.expected_loss(model) <= allowed + 1e-12
+            return good and context.acceptable(model, cautious=False)
+        return context.acceptable(model, allowed, cautious=self.cautious)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,10 +23,12 @@ from .rounding import round_with_feedback
 
 __all__ = ["ReduceVectors", "RefitDecisions", "RoundCoefficients"]
 
-_SEARCHING = 0.3
+_SEARCHING = 0.15
 """Part of the work of polishing which each number of vectors gets while the fewest are searched."""
 _REFIT_STEPS = 25
 _FIRST = 8
+_STEP = 1.25
+"""Numbers of vectors that are nearer than this are not told apart."""
 _LARGEST = 0.5
 _PAIRS_FROM = 8
 
@@ -35,10 +37,12 @@ _PAIRS_FROM = 8
 class ReduceVectors:
     """Replace the support vectors by fewer that are placed freely, and shared by all classes.
 
-    Vectors start at means of clusters within the classes. Their coefficients are fitted to the
-    original's decisions at the refit rows (without such rows, at the support vectors), then both
-    are moved together by L-BFGS. Decisions, not distances in feature space, are what is fitted:
-    beyond the margin any value on the right side is as good as another, and of the pairs of
+    Vectors start at means of clusters within the classes, or at those support vectors that stand
+    for the others best: whichever fits rows better that were not fitted to. Their coefficients
+    are fitted to the original's decisions at the refit rows (without such rows, at the support
+    vectors) and at points between pairs of them, then both are moved together: by Adam on
+    batches, of numbers by L-BFGS. Decisions, not distances in feature space, are what is fitted:
+    beyond twice the margin any value on the right side is as good as another, and of the pairs of
     classes only those of the winner matter. Where pairs outnumber the features, they become
     differences of one score per class.
 
@@ -66,7 +70,7 @@ class ReduceVectors:
         default=None, repr=False, compare=False
     )
     exact: ClassVar[bool] = False
-    cautious: ClassVar[float] = 0.5
+    cautious: ClassVar[bool] = False
 
     def apply(self, model: Model, context: Context) -> Model:
         """Reduce the vectors."""
@@ -75,7 +79,7 @@ class ReduceVectors:
             raise SkipPass("vectors placed freely would not stay sparse")
         # Coefficients of all pairs would outweigh the vectors.
         by_class = kernel.n_outputs > max(kernel.n_features, _n_classes(model))
-        fit = Fit.prepare(model, kernel, context, by_class=by_class)
+        fit = Fit.prepare(model, context, by_class=by_class)
         if self.n_vectors == "auto":
             return self._searched(fit, model, context)
         share = float(self.n_vectors)
@@ -90,11 +94,7 @@ class ReduceVectors:
         return small
 
     def _searched(self, fit: Fit, model: Model, context: Context) -> Model:
-        """The fewest vectors that the held-out rows accept.
-
-        With half the caution that `Strongest` takes: few numbers are tried, and rows that are too
-        few to prove a small loss would never accept any.
-        """
+        """The fewest vectors whose expected loss is no more than allowed."""
         if not context.judges or context.tolerance is None:
             raise SkipPass("no held-out rows to choose the number of vectors by")
         allowed = self.share * context.tolerance
@@ -105,7 +105,8 @@ class ReduceVectors:
             small = fit.build(reduced, model)
             path.append(fit.point(reduced, small, context))
             context.report_progress("numbers of vectors tried", len(path), len(path) + 1)
-            good = context.acceptable(small, allowed, cautious=self.cautious)
+            good = context.expected_loss(small) <= allowed + 1e-12
+            good = good and context.acceptable(small, cautious=self.cautious)
             return small if good and context.imitates(small, allowed) else None
 
         def attempt(count: int) -> tuple[Reduced, Model] | None:
@@ -116,13 +117,13 @@ class ReduceVectors:
         best = _fewest(attempt, min(max(_FIRST, fit.n_groups), limit), limit)
         if best is None and fit.by_class:
             # Pairs with coefficients of their own need fewer vectors for the same decisions.
-            fit = Fit.prepare(model, fit.kernel, context, by_class=False)
-            best = _fewest(attempt, max(limit // _PAIRS_FROM, 1), limit // 2)
+            fit = Fit.prepare(model, context, by_class=False)
+            best = _fewest(attempt, max(limit // _PAIRS_FROM, 1), limit)
         if best is None:
             small = model
         else:
             reduced, small = best
-            before = fit.point(reduced, small, context).held_out_error
+            before = fit.held_out_error(reduced)
             polished = accepted(fit.polish(reduced, 1 - _SEARCHING))
             after = path[-1].held_out_error
             # On few rows, polishing on can fit what only they have.
@@ -152,24 +153,18 @@ class ReduceVectors:
 Found = tuple[Reduced, Model]
 
 
-def _fewest(attempt: Callable[[int], Found | None], count: int, limit: int) -> Found | None:
-    """Doubling until an attempt succeeds, then twice in the middle."""
-    low, best = 0, None
-    while 1 <= count <= limit:
-        best = attempt(count)
-        if best is not None:
-            break
-        low, count = count, 2 * count
-    if best is None or not low:
-        return best
-    high = count
-    for _ in range(2):
-        middle = round((low * high) ** 0.5)
-        if not low < middle < high:
-            break
+def _fewest(attempt: Callable[[int], Found | None], least: int, limit: int) -> Found | None:
+    """The fewest of a range, by halving it on a scale of ratios."""
+    low, high, best = max(least, 1) / _STEP, limit, None
+    while high >= _STEP * low:
+        middle = max(round((low * high) ** 0.5), 1)
         found = attempt(middle)
-        low, high = (middle, high) if found is None else (low, middle)
-        best = best if found is None else found
+        if found is None:
+            low = middle
+        elif middle == high:
+            return found
+        else:
+            high, best = middle, found
     return best
 
 
@@ -192,11 +187,12 @@ class RefitDecisions:
             refits = rows < kernel.n_features
             return RefitDual().apply(model, context) if refits else model
         by_class = isinstance(kernel.coef, LowRank)
-        fit = Fit.prepare(model, kernel, context, by_class=by_class)
-        moving = MovingKernel(kernel, fit.rows)
+        fit = Fit.prepare(model, context, by_class=by_class)
         coef, intercept = scores_of(kernel, fit.loss.start.shape[1])
         start = Reduced(decode(kernel.vectors), coef, intercept, kernel.gamma)
-        refitted = fit_coefficients(moving, start, fit.loss, _REFIT_STEPS)
+        some = fit.some_rows()
+        moving, loss = fit.moving.of_rows(some), fit.loss.of_rows(some)
+        refitted = fit_coefficients(moving, start, loss, _REFIT_STEPS)
         small = fit.build(refitted, model)
         assert isinstance(small.predictor, KernelExpansion)
         return small.with_predictor(small.predictor.replace(vectors=kernel.vectors))

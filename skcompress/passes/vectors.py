@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..ir import KernelExpansion, Model, decode
+from ..ir import Model, decode
 from ._context import Context
-from ._kernels import expansion_of
+from ._kernels import expansion_of, self_kernel
 
 __all__ = ["KeepVectors"]
 
@@ -39,7 +39,7 @@ class KeepVectors:
         if share >= 1:
             return model
         vectors, coef = decode(kernel.vectors), decode(kernel.coef)
-        weight = np.abs(coef).sum(axis=0) * np.sqrt(_self_kernel(kernel, vectors))
+        weight = np.abs(coef).sum(axis=0) * np.sqrt(self_kernel(kernel, vectors))
         sizes = [total] if kernel.group_sizes is None else kernel.group_sizes.tolist()
         kept, start = [], 0
         for size in sizes:
@@ -54,15 +54,3 @@ class KeepVectors:
         return model.with_predictor(
             kernel.replace(vectors=vectors[rows], coef=coef[:, rows], group_sizes=groups)
         )
-
-
-def _self_kernel(kernel: KernelExpansion, vectors: np.ndarray) -> np.ndarray:
-    """K(v, v) for each vector, without the matrix."""
-    if kernel.kernel == "rbf":
-        return np.ones(vectors.shape[0])
-    inner = np.einsum("ij,ij->i", vectors, vectors)
-    if kernel.kernel == "linear":
-        return inner
-    if kernel.kernel == "poly":
-        return np.abs(kernel.gamma * inner + kernel.coef0) ** kernel.degree
-    return np.abs(np.tanh(kernel.gamma * inner + kernel.coef0))

@@ -16,8 +16,10 @@ from skcompress.passes import (
     RefitDecisions,
     SkipPass,
 )
+from skcompress.passes._centers import pivots
 from skcompress.passes._decisions import Margins, Values, VoteMargins
 from skcompress.passes._expansion import MovingKernel
+from skcompress.passes._reduction import Fit
 from skcompress.runtime import CompactModel
 
 X, Y = load_digits(return_X_y=True)
@@ -158,8 +160,36 @@ def test_auto_stops_where_held_out_rows_accept():
     counts = [point.n_vectors for point in points]
     assert counts == sorted(counts)
     assert small.predictor.n_vectors in counts
-    assert context.acceptable(small, 0.5 * 0.01, cautious=0.5)
+    assert context.expected_loss(small) <= 0.5 * 0.01
+    assert context.acceptable(small, cautious=False)
     assert len(points) >= 2
+
+
+@pytest.mark.parametrize("name", ["_means", "_strongest"])
+def test_starts(name):
+    svc = SVC().fit(X[:600], Y[:600])
+    model = lift(svc)
+    fit = Fit.prepare(model, Context(original=model, refit=Data(X[:600])), by_class=False)
+    vectors = getattr(fit, name)(40)
+    assert vectors.shape == (40, 64)
+    assert len(np.unique(vectors, axis=0)) == 40
+    if name == "_strongest":
+        assert (vectors[:, None] == svc.support_vectors_).all(axis=2).any(axis=1).all()
+
+
+def test_pivots_see_that_equal_vectors_say_the_same():
+    rows = np.repeat(np.eye(5), 3, axis=0)
+    chosen = pivots(lambda places: rows @ rows[places].T, np.ones(15), np.arange(1.0, 16.0), 5)
+    assert sorted(chosen % 3 == 2) == [True] * 5
+
+
+def test_the_same_rows_serve_all_fits_of_a_context():
+    model = lift(SVC().fit(X[:200], Y[:200]))
+    context = Context(original=model, refit=Data(X[:200]))
+    fit = Fit.prepare(model, context, by_class=False)
+    assert Fit.prepare(model, context, by_class=False) is fit
+    assert Fit.prepare(model, context, by_class=True) is not fit
+    assert len(fit.rows) == 600
 
 
 def test_the_same_twice():
