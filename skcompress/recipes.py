@@ -19,6 +19,7 @@ from .ir import (
 from .passes import (
     Cheapest,
     CostComplexity,
+    DropTerms,
     EqualizeLayers,
     FineTune,
     FineTuneReport,
@@ -34,6 +35,7 @@ from .passes import (
     Pass,
     PruneDepths,
     PruneLevels,
+    PruneLinear,
     PruneWeights,
     QuantizeCoefficients,
     QuantizeLeaves,
@@ -45,6 +47,7 @@ from .passes import (
     RefineLeaves,
     RefitDecisions,
     RefitDual,
+    RefitLinear,
     RefitPlatt,
     RemoveDeadUnits,
     RoundCoefficients,
@@ -141,6 +144,18 @@ _ALL_ROUNDED = 0.8
 """The same after that of the coefficients; what is left is for rows that were never looked at."""
 
 
+_FEWER_WEIGHTS = Strongest(
+    tuple(
+        (PruneLinear(share), DropTerms(), RefitLinear())
+        for share in (0.98, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
+    ),
+    share=0.5,
+    cautious=False,
+    expected=True,
+    imitate=True,
+)
+
+
 def _linear_quantizer(scheme: str, n_bits: int | str | None) -> Recipe:
     if n_bits is None:
         return (FoldScalers(),)
@@ -148,7 +163,8 @@ def _linear_quantizer(scheme: str, n_bits: int | str | None) -> Recipe:
     scalers = FirstOf(((SimplifyScalers(),), (FoldScalers(),)))
     if isinstance(n_bits, str):
         bits = (3, 4, 5, 6, 7, 8, 10, 12, 16)
-        return (scalers, Strongest(tuple((QuantizeWeights(scheme, b),) for b in bits)))
+        rounded = Strongest(tuple((QuantizeWeights(scheme, b),) for b in bits))
+        return (scalers, _FEWER_WEIGHTS, SparseStorage(), rounded)
     return (scalers, QuantizeWeights(scheme, n_bits))
 
 
@@ -422,11 +438,12 @@ def _network_level(level: str) -> Recipe:
 
 def _linear_level(level: str) -> Recipe:
     if level == "lossless":
-        return (FoldScalers(), SparseStorage())
+        return (FoldScalers(), DropTerms(only_exact=True), SparseStorage())
     bits = Strongest(
         tuple((QuantizeWeights("affine", bits),) for bits in (3, 4, 5, 6, 7, 8, 10, 12, 16))
     )
-    return (FoldScalers(), SparseStorage(), bits)
+    fewer = () if level == "safe" else (_FEWER_WEIGHTS,)
+    return (FoldScalers(), *fewer, SparseStorage(), bits)
 
 
 _LEVEL_RECIPES: dict[type[Node], Callable[[str], Recipe]] = {

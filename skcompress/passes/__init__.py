@@ -23,6 +23,7 @@ from .moments import KeepMoments
 from .notes import DropNotes
 from .parameters import QuantizeCoefficients, QuantizeVectors, QuantizeWeights
 from .platt import RefitPlatt
+from .prune_linear import DropTerms, PruneLinear, RefitLinear
 from .quantize import SCHEMES, quantize
 from .ranked import run_ranked
 from .reduced_set import ReduceVectors, RefitDecisions, RoundCoefficients
@@ -46,6 +47,7 @@ __all__ = [
     "CutDepth",
     "Data",
     "DropNotes",
+    "DropTerms",
     "EqualizeLayers",
     "FineTune",
     "FineTuneReport",
@@ -61,6 +63,7 @@ __all__ = [
     "Pass",
     "PruneDepths",
     "PruneLevels",
+    "PruneLinear",
     "PruneWeights",
     "QuantizeCoefficients",
     "QuantizeLeaves",
@@ -73,6 +76,7 @@ __all__ = [
     "RefineLeaves",
     "RefitDecisions",
     "RefitDual",
+    "RefitLinear",
     "RefitPlatt",
     "RemoveDeadUnits",
     "RoundCoefficients",

@@ -118,7 +118,9 @@ class ReduceVectors:
         if best is None and fit.by_class:
             # Pairs with coefficients of their own need fewer vectors for the same decisions.
             fit = Fit.prepare(model, context, by_class=False)
-            best = _fewest(attempt, max(limit // _PAIRS_FROM, 1), limit)
+            # With more coefficients than the original has features they would not be smaller.
+            pays = fit.kernel.n_vectors * fit.kernel.n_features // fit.kernel.n_outputs
+            best = _fewest(attempt, max(limit // _PAIRS_FROM, 1), min(limit, pays))
         if best is None:
             small = model
         else:
