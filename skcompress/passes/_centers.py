@@ -9,7 +9,7 @@ from scipy.linalg import cholesky, solve_triangular
 
 __all__ = ["group_means", "pivots", "shares"]
 
-_ROUNDS = 6
+_ROUNDS = 10
 _BLOCKS = 32
 
 

@@ -12,7 +12,15 @@ from scipy.optimize import minimize
 from ._decisions import Loss, Values
 from ._expansion import MovingKernel
 
-__all__ = ["Reduced", "Whitened", "fit_coefficients", "least_squares", "project", "reach_of"]
+__all__ = [
+    "Reduced",
+    "Whitened",
+    "fit_coefficients",
+    "least_squares",
+    "project",
+    "reach_of",
+    "search",
+]
 
 _RIDGE = 1e-3
 _CLOSE_RIDGE = 1e-5
@@ -102,9 +110,26 @@ def fit_coefficients(kernel: MovingKernel, start: Reduced, loss: Loss, iteration
         Most steps; squared distances take none.
     """
     if not isinstance(loss, Values):
-        return _minimize(kernel, start, loss, iterations)
+        return _minimize(kernel, start, loss, iterations, moving=False)
     values, _ = kernel(start.vectors - kernel.center, start.gamma)
     return _closed(values, start.vectors, start.gamma, loss)
+
+
+def search(kernel: MovingKernel, start: Reduced, loss: Loss, iterations: int) -> Reduced:
+    """Move vectors, coefficients and (of the rbf kernel) gamma together by L-BFGS.
+
+    Parameters
+    ----------
+    kernel : MovingKernel
+        With the rows.
+    start : Reduced
+        Where to start.
+    loss : Loss
+        On the same rows.
+    iterations : int
+        Most steps.
+    """
+    return _minimize(kernel, start, loss, iterations, moving=True)
 
 
 def project(kernel: MovingKernel, start: Reduced, loss: Values, iterations: int) -> Reduced:
@@ -177,27 +202,49 @@ def _lift(gram: np.ndarray, ridge: float) -> float:
     return max(ridge * float(np.trace(gram)) / gram.shape[0], float(np.finfo(np.float32).tiny))
 
 
-def _minimize(kernel: MovingKernel, start: Reduced, loss: Loss, iterations: int) -> Reduced:
-    """Coefficients alone, by L-BFGS."""
-    n_scores, n_vectors = start.coef.shape
-    values, _ = kernel(start.vectors - kernel.center, start.gamma)
-    shape = Whitened(values)
+def _minimize(
+    kernel: MovingKernel, start: Reduced, loss: Loss, iterations: int, *, moving: bool
+) -> Reduced:
+    n_vectors, n_features = start.vectors.shape
+    n_scores = start.coef.shape[0]
+    reach = reach_of(kernel)
+    first, _ = kernel(start.vectors - kernel.center, start.gamma)
+    shape = Whitened(first)
+    factor, white = shape.factor, shape.white
     shrink = shape.shrink(n_scores, loss)
+    vectors = (start.vectors - kernel.center) / reach
+    own_gamma = moving and kernel.kernel.kernel == "rbf"
+    edges = np.cumsum([n_vectors * n_features * moving, n_scores * n_vectors, n_scores])
 
-    def unpack(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        coef = flat[:-n_scores].reshape(n_scores, n_vectors) @ shape.white
-        return coef, flat[-n_scores:]
+    def unpack(flat: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        moved, coef, constant, rest = np.split(flat, edges)
+        moved = moved.reshape(n_vectors, n_features) if moving else vectors
+        gamma = start.gamma * float(np.exp(rest[0])) if own_gamma else start.gamma
+        return moved * reach, coef.reshape(n_scores, n_vectors) @ white, constant, gamma
 
     def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        coef, constant = unpack(flat)
-        scores = values @ coef.T.astype(np.float32)
+        moved, coef, constant, gamma = unpack(flat)
+        values, pullback = kernel(moved, gamma) if moving else (first, None)
+        narrow = coef.astype(np.float32)
+        scores = values @ narrow.T
         scores += constant.astype(np.float32)
         total, slope = loss(scores)
         total += 0.5 * shrink * float(np.vdot(coef, coef))
-        of_coef = (slope.T @ values + shrink * coef) @ shape.white.T
-        return total, np.append(of_coef.ravel(), slope.sum(axis=0)).astype(np.float64)
+        of_coef = (slope.T @ values + shrink * coef) @ white.T
+        parts = [of_coef.ravel(), slope.sum(axis=0)]
+        if pullback is not None:
+            of_vectors, of_gamma = pullback(slope @ narrow)
+            parts.insert(0, of_vectors.ravel() * reach)
+            if own_gamma:
+                parts.append(np.array([gamma * of_gamma]))
+        return total, np.concatenate(parts).astype(np.float64)
 
-    flat = np.append((start.coef @ shape.factor).ravel(), start.intercept)
+    parts = [(start.coef @ factor).ravel(), start.intercept]
+    if moving:
+        parts.insert(0, vectors.ravel())
+    if own_gamma:
+        parts.append(np.zeros(1))
+    flat = np.concatenate(parts)
     found = _lbfgs(objective, flat, iterations)
-    coef, constant = unpack(found)
-    return dataclasses.replace(start, coef=coef, intercept=constant, loss=objective(found)[0])
+    moved, coef, constant, gamma = unpack(found)
+    return Reduced(moved + kernel.center, coef, constant, gamma, objective(found)[0])

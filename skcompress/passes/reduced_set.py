@@ -27,7 +27,7 @@ _SEARCHING = 0.15
 """Part of the work of polishing which each number of vectors gets while the fewest are searched."""
 _REFIT_STEPS = 25
 _FIRST = 8
-_STEP = 1.25
+_STEP = 1.4
 """Numbers of vectors that are nearer than this are not told apart."""
 _LARGEST = 0.5
 _PAIRS_FROM = 8
