@@ -32,8 +32,9 @@ class SVMQuantizer(BaseCompressor):
         unfitted, or fitted inside ``FrozenEstimator``.
     n_bits : int, "auto" or None, default=8
         Bits a component of a support vector, or a weight of a linear model, from 2 to 16; None
-        leaves them as they are. Reduced vectors take so many on average: columns get more or
-        fewer by how much an error there changes the decisions.
+        leaves them as they are; "auto" prunes weights of linear models, too. Reduced vectors
+        take so many on average: columns get more or fewer by how much an error there changes the
+        decisions.
     coef_bits : int, "auto" or None, default=16
         Bits a dual coefficient, from 2 to 16; None leaves them in float64.
     scheme : {"affine", "fixed-point", "codebook"}, default="affine"
