@@ -148,8 +148,11 @@ class Context:
         error = _standard_error(base_parts - parts)
         if self.score is not None or not model.head.labels:
             return base - score + 0.5 * error
-        usual = _COST_OF_CHANGE * (1.0 - self.agreement(model))
-        if usual == 0 or error == 0:
+        # One row more might have changed: of few rows, none need be a lucky draw.
+        n_rows = base_parts.size
+        changed = (n_rows * (1.0 - self.agreement(model)) + 1.0) / (n_rows + 1.0)
+        usual = _COST_OF_CHANGE * changed
+        if error == 0:
             return max(base - score, usual)
         spread = _SPREAD_OF_COST * usual
         trust = spread**2 / (spread**2 + error**2)
