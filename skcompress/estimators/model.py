@@ -50,7 +50,9 @@ class ModelCompressor(BaseCompressor):
         in `MLPReducer`.
     coef_bits, n_vectors, refit : default="default"
         For kernel machines, as in `SVMQuantizer`.
-    ccp_alpha, n_trees, share_thresholds, threshold_bits, value_bits, refine : default="default"
+    method, ccp_alpha, n_trees, share_thresholds, refine : default="default"
+        For trees and ensembles of trees, as in `TreePruner`.
+    threshold_bits, value_bits : default="default"
         For trees and ensembles of trees, as in `TreePruner`.
     structure, sparsity, n_units, rank, bit_price : default="default"
         For multi-layer perceptrons, as in `MLPReducer`.
@@ -131,6 +133,7 @@ class ModelCompressor(BaseCompressor):
         scheme: str = DEFAULT,
         n_vectors: float | int | str | None = DEFAULT,
         refit: bool | str = DEFAULT,
+        method: str = DEFAULT,
         ccp_alpha: float | str = DEFAULT,
         n_trees: float | int | str | None = DEFAULT,
         share_thresholds: bool | str = DEFAULT,
@@ -162,6 +165,7 @@ class ModelCompressor(BaseCompressor):
         self.scheme = scheme
         self.n_vectors = n_vectors
         self.refit = refit
+        self.method = method
         self.ccp_alpha = ccp_alpha
         self.n_trees = n_trees
         self.share_thresholds = share_thresholds

@@ -203,8 +203,10 @@ def _coded(weights: Array) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         codes, zero = weights.codes, np.zeros(1)
     else:
         return None
+    # Up to sixteen units take no less room in codes, of which 64 stand side by side.
     if (
         codes.dtype.itemsize > 1
+        or codes.shape[1] <= 16
         or not codes.size
         or any(a.ndim == 2 and a.shape[0] > 1 for a in (scale, zero))
     ):
@@ -212,8 +214,10 @@ def _coded(weights: Array) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     n_units = codes.shape[1]
     scale, zero = (np.broadcast_to(a.reshape(-1), n_units) for a in (scale, zero))
     codes = codes.astype(np.int16)
+    low, high = int(codes.min()), int(codes.max())
     # The code nearest to zero becomes zero, as far as the others then fit into 8 bits.
     middle = np.divide(-zero, scale, out=np.zeros(n_units), where=scale != 0)
-    middle = np.clip(np.rint(middle), codes.max() - 127, codes.min() + 128).astype(np.int16)
+    middle = np.clip(np.rint(middle), high - 127, low + 128).astype(np.int16)
+    codes -= middle
     shift = zero + middle * scale
-    return (codes - middle).astype(np.int8), scale.astype(np.float32), shift.astype(np.float32)
+    return codes.astype(np.int8), scale.astype(np.float32), shift.astype(np.float32)

@@ -119,9 +119,11 @@ cdef class Network:
                 self.n_decoded += n_inputs * own.stride
                 codes = np.zeros((n_inputs, own.stride), np.uint8)
                 codes[:, :n_units] = weights[0].view(np.uint8)
-                codes = codes.reshape(n_inputs, -1, 4, 16).astype(np.uint32)
-                codes = sum(codes[:, :, byte] << 8 * byte for byte in range(4))
-                own.codes = <const int8_t *> self.hold(codes, np.uint32)
+                codes = codes.reshape(n_inputs, -1, 4, 16)
+                words = np.zeros((n_inputs, own.stride // 64, 16), np.uint32)
+                for byte in range(4):
+                    words |= np.left_shift(codes[:, :, byte], 8 * byte, dtype=np.uint32)
+                own.codes = <const int8_t *> self.hold(words, np.uint32)
                 scale, shift = np.zeros((2, own.stride), np.float32)
                 scale[:n_units], shift[:n_units] = weights[1:]
                 own.scale = <const float *> self.hold(scale, np.float32)
