@@ -385,7 +385,8 @@ def _tree_level(level: str, *, boosted: bool = False) -> Recipe:
     rounded = (shared, leaves, MergeLeaves())
     if safe:
         return rounded
-    smallest: Pass = SmallestForest()
+    # Two points leave room enough to be sure.
+    smallest: Pass = SmallestForest(cautious=2.0) if level == "tiny" else SmallestForest()
     if boosted and level == "tiny":
         # Of averaged trees it never found the smaller file; of boosted ones it mostly did, but for
         # many classes it takes long.

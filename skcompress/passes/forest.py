@@ -49,7 +49,7 @@ class SmallestForest:
     cautious : float
         Standard errors that are added to the loss: many settings are tried, and the strongest of
         those that are accepted is the luckiest one, too. With one, every fourth forest lost more
-        on other rows than was allowed; with two, every tenth, for a quarter more bytes.
+        on other rows than was allowed; with one and a half, every tenth, for an eighth more bytes.
 
     References
     ----------
@@ -63,7 +63,7 @@ class SmallestForest:
     counts: tuple[float, ...] = (1.0, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02)
     ridge: float = 3.0
     share: float = 0.8
-    cautious: float = 2.0
+    cautious: float = 1.5
     exact: ClassVar[bool] = False
 
     @property
