@@ -125,7 +125,8 @@ def _lower(cls: Any) -> Callable[[Model, bool], Any]:
         ball = stored.centers is not None
         by_tree = "ball_tree" if ball else "kd_tree"
         neighbors = cls(
-            **dict(model.params)
+            **_metric(stored.p)
+            | dict(model.params)
             | {
                 "n_neighbors": stored.n_neighbors,
                 "weights": stored.weights,
@@ -141,6 +142,11 @@ def _lower(cls: Any) -> Callable[[Model, bool], Any]:
         return neighbors
 
     return lower
+
+
+def _metric(order: float) -> dict[str, Any]:
+    """Parameters that name a distance; those that were kept go before."""
+    return {"metric": "chebyshev"} if math.isinf(order) else {} if order == 2 else {"p": order}
 
 
 def _targets(stored: Prototypes, head: Head) -> np.ndarray:

@@ -12,6 +12,7 @@ from sklearn.metrics import DistanceMetric
 from sklearn.neighbors import KDTree, KNeighborsClassifier, KNeighborsRegressor
 from threadpoolctl import threadpool_limits
 
+import skcompress as skc
 from skcompress.exceptions import UnsupportedEstimatorError
 from skcompress.families import lift, lower
 from skcompress.runtime import CompactModel, _neighbor_search
@@ -234,3 +235,15 @@ def test_way_back_of_labels_targets_and_names():
         assert result.dtype == wanted.dtype
         assert result.shape == wanted.shape
         assert np.all(result == wanted) or np.allclose(result, wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "distance", [{"p": 1}, {"p": 3}, {"metric": "manhattan"}, {"metric": "chebyshev"}]
+)
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree", "brute"])
+def test_the_distance_comes_back_without_notes(distance, algorithm):
+    X = np.random.default_rng(0).normal(size=(120, 3))
+    model = KNeighborsRegressor(algorithm=algorithm, **distance).fit(X[:60], X[:60, 0])
+    back = skc.to_sklearn(skc.compress(model, level="lossless"))
+    assert back.effective_metric_ == model.effective_metric_
+    np.testing.assert_allclose(back.predict(X), model.predict(X), rtol=1e-12)
