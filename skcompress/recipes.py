@@ -18,6 +18,7 @@ from .ir import (
 )
 from .passes import (
     Cheapest,
+    Condense,
     CostComplexity,
     DropTerms,
     EqualizeLayers,
@@ -450,5 +451,5 @@ def _linear_level(level: str) -> Recipe:
 _LEVEL_RECIPES: dict[type[Node], Callable[[str], Recipe]] = {
     DenseNetwork: _network_level,
     LinearMap: _linear_level,
-    Prototypes: lambda level: (),
+    Prototypes: lambda level: (Condense(),) if level in ("balanced", "tiny") else (),
 }

@@ -7,6 +7,7 @@ from ._reduction import ReductionPoint
 from ._targets import TARGETS
 from .ccp import CostComplexity
 from .choose import Cheapest, FirstOf, Strongest
+from .condense import Condense
 from .cuts import CutDepth, MergeLeaves, ReducedError
 from .depths import PruneDepths
 from .dual import RefitDual
@@ -42,6 +43,7 @@ __all__ = [
     "SCHEMES",
     "TARGETS",
     "Cheapest",
+    "Condense",
     "Context",
     "CostComplexity",
     "CutDepth",

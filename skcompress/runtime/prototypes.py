@@ -25,7 +25,7 @@ from ._neighbor_search import BallTree, KdTree, first_met
 from ._registry import Evaluate, evaluates, keeps
 from ._rows import Rows, as_dense, blocks
 
-__all__: list[str] = []
+__all__ = ["answers"]
 
 # Distances of a block stay in the processor's cache.
 _BLOCK_BYTES = 2**20
@@ -61,13 +61,12 @@ def compile_prototypes(prototypes: Node) -> Evaluate:
     """Prepare stored rows."""
     assert isinstance(prototypes, Prototypes)
     find, size = _by_tree(prototypes) if prototypes.tree else _by_brute_force(prototypes)
-    combine = _vote if prototypes.n_classes is not None else _average
 
     def evaluate(rows: Rows) -> np.ndarray:
         parts = []
         for block in blocks(rows.shape[0], size):
             found = find(as_dense(rows[block]))
-            parts.append(combine(prototypes, found.place, _weights(found.reduced, prototypes)))
+            parts.append(answers(prototypes, found.place, found.reduced))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     return evaluate
@@ -205,6 +204,12 @@ def _nearest(
         found.place[query] = choose(query, own)
         found.reduced[query] = own[found.place[query]]
     return found
+
+
+def answers(prototypes: Prototypes, place: np.ndarray, reduced: np.ndarray) -> np.ndarray:
+    """Votes or means of stored rows, by their places and distances before the root."""
+    combine = _vote if prototypes.n_classes is not None else _average
+    return combine(prototypes, place, _weights(reduced, prototypes))
 
 
 def _weights(reduced: np.ndarray, prototypes: Prototypes) -> np.ndarray | None:
