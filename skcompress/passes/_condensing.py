@@ -45,8 +45,13 @@ class _Nearest:
             own = np.arange(len(self.rows))[block]
             if others_only:
                 about[own[:, np.newaxis] == added] = np.inf
+            if added.size > count:
+                best = np.argpartition(about, count - 1, axis=1)[:, :count]
+                about, names = np.take_along_axis(about, best, axis=1), added[best]
+            else:
+                names = np.broadcast_to(added, about.shape)
             reduced = np.concatenate([self.reduced[block], about], axis=1)
-            names = np.concatenate([self.place[block], np.broadcast_to(added, about.shape)], axis=1)
+            names = np.concatenate([self.place[block], names], axis=1)
             kept = np.argpartition(reduced, count - 1, axis=1)[:, :count]
             nearest = np.take_along_axis(reduced, kept, axis=1)
             sorting = np.argsort(nearest, axis=1, kind="stable")

@@ -18,8 +18,10 @@ from ._search import halved
 
 __all__ = ["Condense"]
 
-_LARGEST = 0.8
+_LARGEST = 0.5
 """Share of the rows beyond which leaving out the others is not worth what it costs."""
+_MOST_ROWS = 30_000
+"""More are not compared with each other: so many of them, drawn at random, stand for all."""
 _STEP = 1.1
 """Numbers of rows that are nearer than this are not told apart."""
 
@@ -32,7 +34,8 @@ class Condense:
     nearest to each kept one, the one that is answered worst. Of this order the held-out rows
     choose how many are kept. That is done twice, with the targets as they are and with each one
     replaced by what its neighbours say, which needs fewer rows where labels or values are noisy;
-    the smaller file of the two is taken. `n_neighbors` stays as it is.
+    the smaller file of the two is taken. `n_neighbors` stays as it is. More than 30,000 rows are
+    not compared: so many are drawn first.
 
     Parameters
     ----------
@@ -58,12 +61,13 @@ class Condense:
             raise SkipPass("no stored rows")
         if context.tolerance is None or not context.judges:
             raise SkipPass("no held-out rows to choose the number of rows by")
-        most = int(_LARGEST * stored.n_rows)
+        some = _some(stored, context)
+        most = int(_LARGEST * some.n_rows)
         if most <= stored.n_neighbors:
             raise SkipPass(f"{stored.n_rows} rows are too few to choose from")
         allowed = self.share * context.tolerance
         best, least, said = model, file_bytes(model), "no smaller number of rows was accepted"
-        for how, source in _sources(stored):
+        for how, source in _sources(some):
             path = _Path(model, source, order_of_use(source, most))
             small = path.fewest(context, allowed)
             n_bytes = least if small is None else file_bytes(small)
@@ -73,6 +77,15 @@ class Condense:
                 said = f"{small.predictor.n_rows} of {stored.n_rows} rows, {how}"
         context.remark(said)
         return best
+
+
+def _some(stored: Prototypes, context: Context) -> Prototypes:
+    """The rows, or a random choice of very many."""
+    if stored.n_rows <= _MOST_ROWS:
+        return stored
+    rows = np.sort(context.generator().choice(stored.n_rows, _MOST_ROWS, replace=False))
+    vectors = decode(stored.vectors)[rows]
+    return stored.replace(vectors=vectors, targets=stored.targets[rows], centers=None)
 
 
 def _sources(stored: Prototypes) -> Iterator[tuple[str, Prototypes]]:
@@ -99,7 +112,10 @@ class _Path:
 
         def accepted(place: int) -> bool:
             context.report_progress("numbers of rows tried", place, counts.size)
-            return context.acceptable(self.of_first(counts[place]), allowed)
+            small = self.of_first(counts[place])
+            # Of labels that changed, the held-out rows may happen to gain: the next ones will not.
+            lasting = context.expected_loss(small) <= allowed + 1e-12
+            return lasting and context.acceptable(small, allowed)
 
         if not accepted(0):
             return None

@@ -1,5 +1,7 @@
 """Rows that nearest neighbours can do without go."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from sklearn.datasets import make_moons
@@ -77,9 +79,20 @@ def test_several_targets():
         model = lift(make_pipeline(StandardScaler(), cls()).fit(X[:600], y[:600]))
         context = context_of(model, X, y, tolerance=0.05)
         small = Condense().apply(model, context)
-        assert small.predictor.n_rows < 300
+        assert small.predictor.n_rows <= 100
         assert small.predictor.targets.shape == (small.predictor.n_rows, 2)
         assert context.score_of(small) >= context.baseline - 0.05
+
+
+def test_of_very_many_rows_some_are_drawn(monkeypatch):
+    X, y, _ = moons()
+    model = lift(KNeighborsClassifier(algorithm="ball_tree").fit(X[:600], y[:600]))
+    monkeypatch.setattr("skcompress.passes.condense._MOST_ROWS", 200)
+    contexts = [dataclasses.replace(context_of(model, X, y), random_state=s) for s in (0, 0, 1)]
+    few = [Condense().apply(model, context).predictor for context in contexts]
+    assert max(stored.n_rows for stored in few) <= 100
+    np.testing.assert_array_equal(few[0].vectors, few[1].vectors)
+    assert not np.array_equal(few[0].vectors, few[2].vectors)
 
 
 def test_labels_that_neighbours_deny_are_not_believed():
