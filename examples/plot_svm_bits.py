@@ -23,7 +23,7 @@ from sklearn.svm import SVC
 
 import skcompress as skc
 
-BITS = (2, 3, 4, 5, 8)
+BITS = (2, 3, 4, 8)
 SCHEMES = ("affine", "fixed-point", "codebook")
 
 models = {}
