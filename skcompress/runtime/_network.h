@@ -71,19 +71,20 @@ INLINE void coded(
     }
 }
 
-/* All weights of a layer of codes. */
+/* All weights of a layer of codes, as rows of whole lanes. */
 CLONES void decode_layer(const layer *of, float *to)
 {
-    for (ptrdiff_t j = 0; j < of->n_inputs; j++) {
+    ptrdiff_t width = (of->n_units + 15) / 16 * 16;
+    for (ptrdiff_t j = 0; j < of->n_inputs; j++, to += width) {
         for (ptrdiff_t at = 0; at < of->stride; at += 64) {
             vint words;
             memcpy(&words, of->codes + j * of->stride + at, 64);
 #pragma GCC unroll 4
-            for (int b = 0; b < 4; b++, to += 16) {
+            for (int b = 0; b < 4; b++) {
                 ptrdiff_t unit = at + b * 16;
                 vfloat weights = codes_of(words, b) * load_float(of->scale + unit);
                 weights = weights + load_float(of->shift + unit);
-                memcpy(to, &weights, 64);
+                if (unit < width) memcpy(to + unit, &weights, 64);
             }
         }
     }

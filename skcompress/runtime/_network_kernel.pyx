@@ -116,7 +116,7 @@ cdef class Network:
                 if not single or any(part.shape != (n_units,) for part in weights[1:]):
                     raise ValueError("The parts of a layer of codes do not fit each other.")
                 own.stride = -(-n_units // 64) * 64
-                self.n_decoded += n_inputs * own.stride
+                self.n_decoded += n_inputs * -(-n_units // lanes) * lanes
                 codes = np.zeros((n_inputs, own.stride), np.uint8)
                 codes[:, :n_units] = weights[0].view(np.uint8)
                 codes = codes.reshape(n_inputs, -1, 4, 16)
@@ -194,7 +194,7 @@ cdef class Network:
         cdef float[:, ::1] weights
         if self.layers.codes == NULL:
             raise ValueError("The first layer is not of codes.")
-        found = np.empty((self.layers.n_inputs, self.layers.stride), np.float32)
+        found = np.empty((self.layers.n_inputs, (self.layers.n_units + 15) // 16 * 16), np.float32)
         weights = found
         with nogil:
             decode_layer(self.layers, &weights[0, 0])
@@ -278,7 +278,8 @@ cdef class Network:
                         decode_layer(&self.layers[place], to_decode)
                         decoded[place].codes = NULL
                         decoded[place].weights = to_decode
-                        to_decode += self.layers[place].n_inputs * self.layers[place].stride
+                        decoded[place].stride = (self.layers[place].n_units + 15) // 16 * 16
+                        to_decode += decoded[place].n_inputs * decoded[place].stride
             if self.single:
                 failed = forward_float(&plain, rows, doubles_in, sparse, summed, n_rows, to)
             else:
