@@ -441,11 +441,12 @@ def _network_level(level: str) -> Recipe:
 def _linear_level(level: str) -> Recipe:
     if level == "lossless":
         return (FoldScalers(), DropTerms(only_exact=True), SparseStorage())
-    bits = Strongest(
-        tuple((QuantizeWeights("affine", bits),) for bits in (3, 4, 5, 6, 7, 8, 10, 12, 16))
-    )
-    fewer = () if level == "safe" else (_FEWER_WEIGHTS,)
-    return (FoldScalers(), *fewer, SparseStorage(), bits)
+    bits = tuple((QuantizeWeights("affine", bits),) for bits in (3, 4, 5, 6, 7, 8, 10, 12, 16))
+    if level == "safe":
+        return (FoldScalers(), SparseStorage(), Strongest(bits))
+    # Judged as those that are left were: more cautiously, no number of bits might be accepted.
+    rounded = Strongest(bits, cautious=False, expected=True, imitate=True)
+    return (FoldScalers(), _FEWER_WEIGHTS, SparseStorage(), rounded)
 
 
 _LEVEL_RECIPES: dict[type[Node], Callable[[str], Recipe]] = {
