@@ -163,10 +163,13 @@ def _linear_quantizer(scheme: str, n_bits: int | str | None) -> Recipe:
     # One step for a whole row wants columns of like size.
     scalers = FirstOf(((SimplifyScalers(),), (FoldScalers(),)))
     if isinstance(n_bits, str):
-        bits = (3, 4, 5, 6, 7, 8, 10, 12, 16)
-        rounded = Strongest(tuple((QuantizeWeights(scheme, b),) for b in bits))
-        return (scalers, _FEWER_WEIGHTS, SparseStorage(), rounded)
+        return (scalers, _FEWER_WEIGHTS, SparseStorage(), Strongest(_linear_bits(scheme)))
     return (scalers, QuantizeWeights(scheme, n_bits))
+
+
+def _linear_bits(scheme: str) -> tuple[Recipe, ...]:
+    """Weights of a linear map in few bits, then in more."""
+    return tuple((QuantizeWeights(scheme, bits),) for bits in (3, 4, 5, 6, 7, 8, 10, 12, 16))
 
 
 def _fewer_kept() -> Strongest:
@@ -441,7 +444,7 @@ def _network_level(level: str) -> Recipe:
 def _linear_level(level: str) -> Recipe:
     if level == "lossless":
         return (FoldScalers(), DropTerms(only_exact=True), SparseStorage())
-    bits = tuple((QuantizeWeights("affine", bits),) for bits in (3, 4, 5, 6, 7, 8, 10, 12, 16))
+    bits = _linear_bits("affine")
     if level == "safe":
         return (FoldScalers(), SparseStorage(), Strongest(bits))
     # Judged as those that are left were: more cautiously, no number of bits might be accepted.
