@@ -20,6 +20,7 @@ from .passes import (
     Cheapest,
     Condense,
     CostComplexity,
+    DropMissing,
     DropTerms,
     EqualizeLayers,
     FineTune,
@@ -368,7 +369,7 @@ def gentler_recipes(model: Model, level: str) -> tuple[Recipe, ...]:
 
 def _tree_level(level: str, *, boosted: bool = False) -> Recipe:
     if level == "lossless":
-        return ()
+        return (DropMissing(),)
     # Moved within their gaps, and rounded a little, trees win as often as they lose.
     safe = level == "safe"
     shared = Strongest(
@@ -388,7 +389,7 @@ def _tree_level(level: str, *, boosted: bool = False) -> Recipe:
     # `safe` keeps the path of every row, so it cuts nothing.
     rounded = (shared, leaves, MergeLeaves())
     if safe:
-        return rounded
+        return (DropMissing(), *rounded)
     # Two points leave room enough to be sure.
     smallest: Pass = SmallestForest(cautious=2.0) if level == "tiny" else SmallestForest()
     if boosted and level == "tiny":
@@ -396,7 +397,7 @@ def _tree_level(level: str, *, boosted: bool = False) -> Recipe:
         # many classes it takes long.
         alternatives = ((smallest,), (PruneLevels(share=_LEVELS_SHARE),))
         smallest = Cheapest(alternatives, "rounded bytes")
-    return (smallest, *rounded)
+    return (DropMissing(), smallest, *rounded)
 
 
 def _kernel_level(predictor: Node, level: str) -> Recipe:

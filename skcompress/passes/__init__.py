@@ -19,7 +19,7 @@ from .forest import SmallestForest
 from .leaves import QuantizeLeaves, QuantizeThresholds, RefineLeaves
 from .levels import PruneLevels
 from .lowrank import LowRankLayers
-from .missing import MissingToLarger
+from .missing import DropMissing, MissingToLarger
 from .moments import KeepMoments
 from .notes import DropNotes
 from .parameters import QuantizeCoefficients, QuantizeVectors, QuantizeWeights
@@ -48,6 +48,7 @@ __all__ = [
     "CostComplexity",
     "CutDepth",
     "Data",
+    "DropMissing",
     "DropNotes",
     "DropTerms",
     "EqualizeLayers",

@@ -7,13 +7,36 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..ir import Model, TreeEnsemble
+from ..ir import Impute, Model, TreeEnsemble
 from ..runtime._rows import as_dense
 from ._base import SkipPass
 from ._context import Context
 from ._trees import trees_of
 
-__all__ = ["MissingToLarger"]
+__all__ = ["DropMissing", "MissingToLarger"]
+
+
+@dataclasses.dataclass(frozen=True)
+class DropMissing:
+    """Forget where missing values go in trees that never see any.
+
+    scikit-learn keeps a direction in every split, also in trees of models that refuse missing
+    values, as gradient boosting does, and behind an imputer, which fills them in.
+    """
+
+    exact: ClassVar[bool] = True
+
+    def apply(self, model: Model, context: Context) -> Model:
+        """Forget the directions."""
+        trees = trees_of(model)
+        if trees.missing_left is None:
+            raise SkipPass("the trees keep no directions")
+        filled = any(
+            isinstance(step, Impute) and np.isnan(step.missing) for step in model.chain.transforms
+        )
+        if model.input.finite != "all" and not filled:
+            raise SkipPass("missing values may come in")
+        return model.with_predictor(trees.replace(missing_left=None))
 
 
 @dataclasses.dataclass(frozen=True)
