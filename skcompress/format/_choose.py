@@ -20,6 +20,12 @@ _OVERHEAD = 6
 """Bytes that a codec's name and arguments take in the header, about."""
 
 
+_FOR_REPEATS = ("raw", "planes", "table", "escape")
+"""Codecs that have nothing to gain from numbers among which nothing repeats."""
+
+_MANY = 256
+_REPEATS = 0.02
+
 _LARGE = 256 * 1024
 """Bytes above which codecs must first do well on a sample."""
 
@@ -64,6 +70,8 @@ def choose(
     if array.nbytes <= _TINY and array.dtype.kind != "U":
         return _draft("raw", array)
     names = [name for name in codecs if CODECS[name].suits(array)]
+    if _is_noise(array):
+        names = [name for name in names if name not in _FOR_REPEATS] or names
     if array.nbytes > _LARGE and len(names) > _FINALISTS:
         sample = _sample(array)
         # Ties go to what was named first, so that the choice is the same everywhere.
@@ -76,6 +84,14 @@ def choose(
     if rough or not close:
         return first
     return min(map(_made, [first, *close]), key=lambda draft: draft.cost)
+
+
+def _is_noise(array: np.ndarray) -> bool:
+    """Whether hardly two of many long numbers have equal low halves, so that nothing repeats."""
+    if array.size < _MANY or array.itemsize < 8 or array.dtype.kind not in "uf":
+        return False
+    low = np.sort(array.reshape(-1).view(np.uint64).astype(np.uint32))
+    return int(np.count_nonzero(low[1:] == low[:-1])) < _REPEATS * low.size
 
 
 def _made(draft: Draft) -> Draft:

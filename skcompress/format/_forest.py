@@ -122,9 +122,10 @@ def weigh_forest(trees: TreeEnsemble) -> float | None:
 
 def _measured(trees: TreeEnsemble) -> tuple[_Forest, MeasurePort] | None:
     """What is coded, and what every variant would take; None where other codecs must do."""
-    if not _is_usual(trees):
+    levels = trees.levels()
+    if len(levels) > MOST_LEVELS or not _is_usual(trees):
         return None
-    forest = _ranked(trees)
+    forest = _ranked(trees, np.concatenate(levels))
     if max(forest.tables.thresholds.size, forest.shape.n_rows) > LARGEST_ALPHABET:
         return None
     meter = MeasurePort()
@@ -214,7 +215,7 @@ def _most(n_nodes: int) -> int:
 
 
 def _is_usual(trees: TreeEnsemble) -> bool:
-    """Whether all dtypes are those that the section implies, and the trees not too deep."""
+    """Whether all dtypes are those that the section implies."""
     n_rows = shape_of(trees.values)[0]
     return (
         isinstance(trees.threshold, np.ndarray)
@@ -222,13 +223,12 @@ def _is_usual(trees: TreeEnsemble) -> bool:
         and trees.feature.dtype == smallest_unsigned(trees.n_features - 1)
         and trees.leaf.dtype == smallest_unsigned(n_rows - 1)
         and trees.n_nodes < 2**31
-        and len(trees.levels()) <= MOST_LEVELS
     )
 
 
-def _ranked(trees: TreeEnsemble) -> _Forest:
+def _ranked(trees: TreeEnsemble, order: np.ndarray) -> _Forest:
+    """The trees with their nodes in this order."""
     tables, place, rank = _rank_thresholds(trees.feature, np.asarray(trees.threshold))
-    order = np.concatenate(trees.levels())
     internal = trees.internal
 
     def spread(mask: np.ndarray, values: np.ndarray) -> np.ndarray:

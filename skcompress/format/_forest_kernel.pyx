@@ -215,3 +215,18 @@ cdef class Walk:
         self.of.source.n_words, self.of.source.place = words.shape[0], place
         outcome = self.run(READ)
         return outcome, self.of.source.place
+
+
+def subtree_sizes(internal, int64_t n_trees):
+    """Nodes in the subtree of each node, where those of all trees stand in the order of levels."""
+    cdef const uint8_t[::1] splits = internal.view(np.uint8)
+    sizes = np.ones(internal.size, np.int64)
+    cdef int64_t[::1] size = sizes
+    cdef int64_t n_nodes = splits.shape[0], left = n_nodes, node
+    if n_trees + 2 * np.count_nonzero(internal) != n_nodes:
+        raise ValueError("Each split has two children, and all other nodes are roots.")
+    for node in range(n_nodes - 1, -1, -1):
+        if splits[node]:
+            left -= 2
+            size[node] += size[left] + size[left + 1]
+    return sizes

@@ -476,7 +476,7 @@ def code_missing(port: Port, shape: Shape, nodes: Nodes, missing: np.ndarray | N
     """
     split = np.flatnonzero(nodes.internal)
     left = shape.n_trees + 2 * np.arange(split.size)
-    sizes = _subtree_sizes(shape, nodes, split)
+    sizes = _subtree_sizes(nodes.internal, shape.n_trees)
     one, two = sizes[left], sizes[left + 1]
     share = one * (_SHARES - 1) // (one + two - 1)
     context = np.minimum(bit_length(one + two), _SIZE_CLASSES - 1) * _SHARES + share
@@ -485,16 +485,19 @@ def code_missing(port: Port, shape: Shape, nodes: Nodes, missing: np.ndarray | N
     return port.code(shape.streams()["missing"], split.size, told, bounds) > 0
 
 
-def _subtree_sizes(shape: Shape, nodes: Nodes, split: np.ndarray) -> np.ndarray:
+def _subtree_sizes(internal: np.ndarray, n_trees: int) -> np.ndarray:
     """Nodes in the subtree of each node; children stand behind all of their parent's level."""
-    sizes = np.ones(shape.n_nodes, np.int64)
-    starts, end = [0], shape.n_trees
+    if _forest_kernel is not None:
+        return _forest_kernel.subtree_sizes(internal, n_trees)
+    sizes = np.ones(internal.size, np.int64)
+    split = np.flatnonzero(internal)
+    starts, end = [0], n_trees
     while starts[-1] < end:
-        n_split = int(np.count_nonzero(nodes.internal[starts[-1] : end]))
+        n_split = int(np.count_nonzero(internal[starts[-1] : end]))
         starts.append(end)
         end += 2 * n_split
     number = np.searchsorted(split, starts)
     for first, last in zip(number[-2::-1], number[:0:-1], strict=True):
-        left = shape.n_trees + 2 * np.arange(first, last)
+        left = n_trees + 2 * np.arange(first, last)
         sizes[split[first:last]] += sizes[left] + sizes[left + 1]
     return sizes

@@ -72,11 +72,17 @@ def _bits(counts: np.ndarray, size: int, step: int) -> float:
     return float((total.sum() - total_gain.sum()) / np.log(2) - told)
 
 
-def _bits_alone(counts: np.ndarray, size: int, step: int) -> float:
-    """The same for symbols in one context, of which there are no more than a sample has."""
-    prior = size / step
-    total = math.lgamma(int(counts.sum()) + prior) - math.lgamma(prior)
-    return total / math.log(2) - float(_gains(step)[counts].sum())
+@functools.cache
+def _all_gains() -> np.ndarray:
+    """`_gains` of each of the steps."""
+    return np.array([_gains(step) for step in _STEPS])
+
+
+def _bits_alone(counts: np.ndarray, size: int) -> np.ndarray:
+    """The same, with each of the steps, for symbols in one context, no more than a sample has."""
+    n_symbols, priors = int(counts.sum()), [size / step for step in _STEPS]
+    totals = [math.lgamma(n_symbols + prior) - math.lgamma(prior) for prior in priors]
+    return np.array(totals) / math.log(2) - _all_gains()[:, counts].sum(axis=1)
 
 
 def plan(matrix: np.ndarray) -> tuple[Layout, float]:
@@ -127,10 +133,11 @@ def _row(numbers: np.ndarray, *, fine: bool = False) -> tuple[Row, float]:
         size = int(symbols.max()) + 1
         counts = np.bincount(symbols)
         fixed = float((counts * binning.open_bits(np.arange(size))).sum())
-        for step in _STEPS:
-            bits = (fixed + _bits_alone(counts, size, step)) * scale
-            if best is None or bits < best[1]:
-                best = Row(low, binning, size, step), bits
+        alone = _bits_alone(counts, size)
+        place = int(alone.argmin())
+        bits = (fixed + float(alone[place])) * scale
+        if best is None or bits < best[1]:
+            best = Row(low, binning, size, _STEPS[place]), bits
     assert best is not None
     return best
 

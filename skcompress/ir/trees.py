@@ -308,8 +308,9 @@ class TreeEnsemble(Node):
         nodes, found = self.offsets[:-1], []
         while nodes.size:
             found.append(nodes)
-            below = left[nodes[self.internal[nodes]]]
-            nodes = np.stack([below, below + 1], axis=1).ravel()
+            below = left[nodes]
+            nodes = np.repeat(below[below >= 0], 2)
+            nodes[1::2] += 1
         return found
 
     def parent(self) -> np.ndarray:

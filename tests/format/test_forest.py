@@ -91,6 +91,22 @@ def test_numpy_reference_gives_the_same_bytes(name, monkeypatch):
     _assert_same(trees, again)
 
 
+@given(st.integers(1, 4), st.lists(st.booleans(), max_size=60))
+def test_sizes_of_subtrees(n_trees, splits):
+    kernel = pytest.importorskip("skcompress.format._forest_kernel")
+    internal, left_open = [], n_trees
+    for split in [*splits, *[False] * (len(splits) + n_trees)]:
+        if left_open:
+            internal.append(split)
+            left_open += 1 if split else -1
+    internal = np.array(internal)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_forest_walk, "_forest_kernel", None)
+        sizes = _forest_walk._subtree_sizes(internal, n_trees)
+    assert sizes[:n_trees].sum() == internal.size
+    assert np.array_equal(kernel.subtree_sizes(internal, n_trees), sizes)
+
+
 def test_thresholds_outside_the_open_interval_are_kept():
     """Moved thresholds may repeat along a path, where no interval is left open."""
     forest = MODELS["extra trees"]()
