@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -19,6 +20,9 @@ _TINY = 32
 _OVERHEAD = 6
 """Bytes that a codec's name and arguments take in the header, about."""
 
+
+_BY_LZMA = ("raw", "planes", "bits")
+"""Codecs whose bytes are left to LZMA."""
 
 _FOR_REPEATS = ("raw", "planes", "table", "escape")
 """Codecs that have nothing to gain from numbers among which nothing repeats."""
@@ -61,11 +65,12 @@ def choose(
     scalers: Scalers = (),
     *,
     rough: bool = False,
+    most: float = math.inf,
 ) -> Draft:
     """The encoding of an array that is estimated to be the smallest.
 
     If it is to be `rough`, what entropy coding takes is computed; else it is tried where that
-    decides.
+    decides. What takes more than `most` is of no use: its cost need not be exact.
     """
     if array.nbytes <= _TINY and array.dtype.kind != "U":
         return _draft("raw", array)
@@ -74,9 +79,12 @@ def choose(
         names = [name for name in names if name not in _FOR_REPEATS] or names
     if array.nbytes > _LARGE and len(names) > _FINALISTS:
         sample = _sample(array)
+        tried = _drafts(names, sample, rough=True, most=most)
         # Ties go to what was named first, so that the choice is the same everywhere.
-        names = sorted(names, key=lambda name: _draft(name, sample, rough=True).cost)[:_FINALISTS]
-    drafts: list[Draft | None] = [_draft(name, array, rough=rough) for name in names]
+        names = sorted(names, key=lambda name: tried[name].cost)[:_FINALISTS]
+        most = math.inf
+    tried = _drafts(names, array, rough=rough, most=most)
+    drafts: list[Draft | None] = [tried[name] for name in names]
     if array.ndim == 2 and array.dtype == np.float64 and array.size:
         drafts += [_behind(array, steps) for steps in scalers]
     first, *others = sorted(filter(None, drafts), key=lambda draft: draft.cost)
@@ -84,6 +92,17 @@ def choose(
     if rough or not close:
         return first
     return min(map(_made, [first, *close]), key=lambda draft: draft.cost)
+
+
+def _drafts(
+    names: Sequence[str], array: np.ndarray, *, rough: bool, most: float
+) -> dict[str, Draft]:
+    """A draft by each codec; those that wait for LZMA come last, and know what they must beat."""
+    found: dict[str, Draft] = {}
+    for name in sorted(names, key=_BY_LZMA.__contains__):
+        found[name] = _draft(name, array, rough=rough, most=most)
+        most = min(most, _CLOSE * found[name].cost)
+    return found
 
 
 def _is_noise(array: np.ndarray) -> bool:
@@ -144,23 +163,32 @@ def plain(array: np.ndarray) -> Draft:
     return Draft(array, "text", arguments, 0.0)
 
 
-def _draft(name: str, array: np.ndarray, *, rough: bool = False) -> Draft:
-    return _of(name, array, CODECS[name].write(array), rough=rough)
+def _draft(name: str, array: np.ndarray, *, rough: bool = False, most: float = math.inf) -> Draft:
+    return _of(name, array, CODECS[name].write(array), rough=rough, most=most)
 
 
-def _of(name: str, array: np.ndarray, told: tuple[Argument, ...], *, rough: bool = False) -> Draft:
+def _of(
+    name: str,
+    array: np.ndarray,
+    told: tuple[Argument, ...],
+    *,
+    rough: bool = False,
+    most: float = math.inf,
+) -> Draft:
     cost = 0.0 if name == "raw" else float(_OVERHEAD)
     arguments: list[int | Part | Later | Draft] = []
     inner = iter(CODECS[name].inner)
     for argument in told:
         if isinstance(argument, np.ndarray):
-            chosen = choose(argument, next(inner), rough=rough)
+            chosen = choose(argument, next(inner), rough=rough, most=most - cost)
             cost += chosen.cost
             arguments.append(chosen)
         else:
             if isinstance(argument, Later):
                 cost += argument.cost
             elif isinstance(argument, Part):
-                cost += len(argument.data) if argument.dense else estimate(argument.data)
+                cost += (
+                    len(argument.data) if argument.dense else estimate(argument.data, most - cost)
+                )
             arguments.append(argument)
     return Draft(array, name, tuple(arguments), cost)

@@ -43,6 +43,8 @@ _CUT_BITS = 9.0
 _SMALL = 1024
 """Numbers up to which contexts are tried on them as they are."""
 _MOST_COUNTS = 1 << 18
+_MOST_PLANS = 256
+_plans: dict[tuple[tuple[int, ...], bytes], tuple[Layout, float]] = {}
 
 
 def _log_gamma(x: np.ndarray) -> np.ndarray:
@@ -65,11 +67,13 @@ def _bits(counts: np.ndarray, size: int, step: int) -> float:
     prior = 1.0 / step
     totals = np.add.reduceat(counts, np.arange(0, counts.size, size))
     totals = totals[totals > 0]
-    total = _log_gamma(totals + size * prior) - _log_gamma(np.array([size * prior]))
+    total = float(_log_gamma(totals + size * prior).sum())
+    total -= totals.size * math.lgamma(size * prior)
     many = counts[counts > _SAMPLE]
-    told = _gains(step)[np.where(counts > _SAMPLE, 0, counts)].sum()
-    total_gain = _log_gamma(many + prior) - _log_gamma(np.array([prior]))
-    return float((total.sum() - total_gain.sum()) / np.log(2) - told)
+    if many.size:
+        counts = np.where(counts > _SAMPLE, 0, counts)
+        total -= float(_log_gamma(many + prior).sum()) - many.size * math.lgamma(prior)
+    return total / math.log(2) - float(_gains(step)[counts].sum())
 
 
 @functools.cache
@@ -88,8 +92,22 @@ def _bits_alone(counts: np.ndarray, size: int) -> np.ndarray:
 def plan(matrix: np.ndarray) -> tuple[Layout, float]:
     """The layout for a matrix of uint64, and about how many bits it takes.
 
-    A layout of one row serves a matrix of any shape, as one run of numbers.
+    A layout of one row serves a matrix of any shape, as one run of numbers. Codecs that are tried
+    often lead to the same numbers, and so do the files of models that share most of their arrays.
     """
+    import hashlib  # readers plan nothing
+
+    key = matrix.shape, hashlib.blake2b(np.ascontiguousarray(matrix).data).digest()
+    found = _plans.get(key)
+    if found is None:
+        found = _plan(matrix)
+        if len(_plans) >= _MOST_PLANS:
+            _plans.clear()
+        _plans[key] = found
+    return found
+
+
+def _plan(matrix: np.ndarray) -> tuple[Layout, float]:
     n_rows, width = matrix.shape
     flat, bits = _row(matrix.reshape(-1))
     best = Layout(1, matrix.size, (flat,)), bits

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import zlib
 from typing import Any
 
 from ..exceptions import SkcFormatError
@@ -23,6 +25,8 @@ _SETTINGS = (
     {"lc": 0, "lp": 2, "pb": 2},
     {"lc": 0, "lp": 3, "pb": 3},
 )
+_LEAST = 0.4
+"""Bytes that LZMA leaves of each one of deflate, for what repeats often."""
 _QUICK = (_SETTINGS[0], _SETTINGS[3])
 
 
@@ -34,11 +38,16 @@ def compress(data: bytes) -> bytes:
     return encoded if len(encoded) < len(data) else data
 
 
-def estimate(data: bytes) -> float:
-    """About how many bytes `compress` makes of the data."""
+def estimate(data: bytes, most: float = math.inf) -> float:
+    """About how many bytes `compress` makes of the data, or too few but more than `most`."""
     sample = _sample(data)
     if not sample:
         return 0.0
+    if most < len(data):
+        # Deflate at its fastest takes a fiftieth of the time.
+        least = _LEAST * len(zlib.compress(sample, level=1)) * len(data) / len(sample)
+        if least > most:
+            return least
     smallest = min(len(_encode(sample, setting)) for setting in _QUICK)
     return min(smallest, len(sample)) * len(data) / len(sample)
 
