@@ -14,13 +14,13 @@ __all__ = ["MAGIC", "OLDEST_WRITTEN", "VERSION", "body_start", "header_memory", 
 MAGIC = b"\x89SKC\r\n\x1a\n"
 """Not text, and damaged by whatever translates line ends, as that of PNG."""
 
-VERSION = 3
+VERSION = 4
 """The newest that is known. Each is a superset of the one before, so that one reader serves all."""
 
 OLDEST_WRITTEN = 2
 """Files that need nothing newer say so, and are read by older releases."""
 
-_READABLE = (1, 2, VERSION)
+_READABLE = (1, 2, 3, VERSION)
 
 _HEAD = struct.Struct("<8sBII")
 """Magic, version, bytes of the header as stored, bytes of its JSON."""

@@ -33,7 +33,7 @@ def read(data):
     """The model's JSON, and the bytes of its arrays: {path: (dtype, shape, bytes)}."""
     magic, version, stored, length = struct.unpack_from("<8sBII", data)
     assert magic == bytes.fromhex("89534B430D0A1A0A")
-    assert version in (1, 2, 3)
+    assert version in (1, 2, 3, 4)
     end = len(data) - {0: 5, 1: 77, 2: 45}[data[-1]]
     assert struct.unpack_from("<I", data, end) == (zlib.crc32(data[:end]),)
     inflate = zlib.decompressobj(-15, zdict=DICTIONARY.read_bytes())
