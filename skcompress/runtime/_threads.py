@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 __all__ = ["run_blocks"]
@@ -37,6 +36,9 @@ def run_blocks(function: Callable[[slice], T], n_rows: int, n_threads: int) -> l
     slices = [slice(start, stop) for start, stop in itertools.pairwise(ends)]
     if n_blocks == 1:
         return [function(slices[0])]
+    # It brings logging along, and a process that predicts a row and ends needs neither.
+    from concurrent.futures import ThreadPoolExecutor
+
     # A pool for each call leaves nothing behind that a fork could break.
     with ThreadPoolExecutor(n_blocks - 1) as pool:
         others = [pool.submit(function, rows) for rows in slices[1:]]
