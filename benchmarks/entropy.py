@@ -8,10 +8,11 @@ import math
 import numpy as np
 
 import skcompress as skc
+from skcompress.format._common import CommonWriter
 from skcompress.format._container import unpack
-from skcompress.format._counts import counts_of
+from skcompress.format._counts import put_counts
 from skcompress.format._forest import bits_by_stream, encode_forest
-from skcompress.format._pattern import encode_pattern, pattern_bits
+from skcompress.format._pattern import put_pattern
 from skcompress.ir import Affine, Codebook, DenseNetwork, Node, Sparse, TreeEnsemble, decode
 
 STREAMS = ("topology", "feature", "rank", "leaf", "missing")
@@ -90,17 +91,14 @@ class Coded:
     learned : float
         Bits of a code that learns these frequencies from the symbols before (Krichevsky and
         Trofimov 1981).
-    symbols : float
-        Bits of the codec for these symbols.
-    stored : int
-        Bits in the file: the codec's head and last state included.
+    coded : float
+        Bits in the file, heads included.
     """
 
     n_symbols: int = 0
     entropy: float = 0.0
     learned: float = 0.0
-    symbols: float = 0.0
-    stored: int = 0
+    coded: float = 0.0
 
     def add(self, contexts: list[np.ndarray]) -> None:
         """Add symbols, those of each context apart."""
@@ -115,22 +113,23 @@ def network_bits(model: skc.CompactModel) -> dict[str, Coded]:
     network = model.ir.predictor
     if not isinstance(network, DenseNetwork):
         raise ValueError("The model is not a network.")
+    common = CommonWriter()
     names = "places of weights", "their values", "signs alone", "magnitudes, given signs"
     places, values, signs, magnitudes = found = [Coded() for _ in names]
     for layer in network.layers:
         weights = layer.weights
         if isinstance(weights, Sparse):
             places.add(_by_class(decode(weights) != 0))
-            section = encode_pattern(weights.indices, weights.indptr, weights.n_columns)
-            places.symbols += pattern_bits(weights.indices, weights.indptr, weights.n_columns)
-            places.stored += 8 * len(section)
+            places.coded -= common.bits
+            put_pattern(weights.indices, weights.indptr, weights.n_columns, common)
+            places.coded += common.bits
             weights = weights.data
         if isinstance(weights, Affine | Codebook):
             numbers = decode(weights).ravel()
             values.add([weights.codes.ravel()])
-            coded, section = counts_of(weights.codes)
-            values.symbols += coded
-            values.stored += 8 * len(section)
+            values.coded -= common.bits
+            put_counts(weights.codes, common)
+            values.coded += common.bits
             signs.add([np.sign(numbers)])
             magnitudes.add([np.abs(numbers[np.sign(numbers) == sign]) for sign in (-1, 0, 1)])
     return dict(zip(names, found, strict=True))

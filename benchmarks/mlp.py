@@ -140,11 +140,10 @@ def coding(fitted: Fitted, level: str, small: Any) -> list[list[str]]:
         if not found.n_symbols:
             continue
         numbers = [f"{bits / 8:.0f}" for bits in (found.entropy, found.learned)]
-        if found.stored:
-            numbers += [f"{bits / 8:.0f}" for bits in (found.symbols, found.stored)]
-            numbers.append(f"{100 * (found.symbols / found.learned - 1):+.1f}")
+        if found.coded:
+            numbers += [f"{found.coded / 8:.0f}", f"{100 * (found.coded / found.learned - 1):+.1f}"]
         else:
-            numbers += [""] * 3
+            numbers += ["", ""]
         rows.append([fitted.name, level, name, str(found.n_symbols), *numbers])
     return rows
 
@@ -255,7 +254,7 @@ def main() -> None:
     )  # fmt: skip
     lines += ["", *table(["model", "rows", "library", "processor milliseconds"], timed)]
     header = [
-        "model", "level", "what", "symbols", "entropy, B", "learned, B", "coded, B", "in file, B",
+        "model", "level", "what", "symbols", "entropy, B", "learned, B", "coded, B",
         "coded above learned, %",
     ]  # fmt: skip
     lines += ["", *table(header, coded)]

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
 from ..exceptions import InvalidModelError, SkcFormatError
 from ._choose import Draft, choose, plain
-from ._codecs import CODECS, Later, Make, Part, Spec
+from ._codecs import CODECS, InCommon, Later, Make, Part, Spec
+from ._common import CommonReader, CommonWriter
 from ._container import OLDEST_WRITTEN
 from ._streams import compress, decompress, split_body
 
 __all__ = ["ArrayReader", "ArrayWriter", "read_only"]
+
+_COMMON_VERSION = 4
 
 _SMALL = 1024
 """Bytes below which a part goes to the common stream 0: a stream of its own takes some 20."""
@@ -33,6 +36,7 @@ _WORTH_SHARING = 64
 """Bytes of an array above which a reference to an equal one is shorter."""
 
 _MAX_DIMENSIONS = 8
+T = TypeVar("T")
 _DEFAULT = ["raw", 0]
 
 _MEMORY_PER_ROW = 16
@@ -55,10 +59,16 @@ class ArrayWriter:
         Store each array as it is in memory, in a stream of its own.
     scalers : sequence of tuples of ndarray or None
         Steps of scalers, of which an array's columns may be results.
+    shares : bool
+        Put small arrays into a common section.
     """
 
     def __init__(
-        self, *, mapped: bool = False, scalers: Sequence[tuple[np.ndarray | None, ...]] = ()
+        self,
+        *,
+        mapped: bool = False,
+        scalers: Sequence[tuple[np.ndarray | None, ...]] = (),
+        shares: bool = False,
     ) -> None:
         self.mapped = mapped
         self.version = OLDEST_WRITTEN
@@ -67,12 +77,16 @@ class ArrayWriter:
         self._dense: set[int] = set()
         self._leaves: dict[Any, int] = {}
         self._count = 0
+        self._shares = shares
+        self._common: CommonWriter | None = None
 
     def add(self, array: np.ndarray) -> list[Any]:
         """Encode an array as suits it best, or as it is in memory."""
         if array.dtype.kind != "U" and array.dtype.str[1:] not in _DTYPES:
             raise InvalidModelError(f"An array of dtype {array.dtype} has no place in a file.")
-        return self.place(plain(array) if self.mapped else choose(array, scalers=self._scalers))
+        if self.mapped:
+            return self.place(plain(array))
+        return self.place(choose(array, scalers=self._scalers, shares=self._shares))
 
     def finish(self) -> tuple[list[Any], list[bytes]]:
         """The header's entry for each stream, and the streams as stored."""
@@ -83,7 +97,29 @@ class ArrayWriter:
             stored = data if self.mapped or place in self._dense else compress(data)
             entries.append(len(data) if len(stored) == len(data) else [len(stored), len(data)])
             streams.append(stored)
+        if self._common is not None:
+            streams.append(self._common.finish())
+            entries.append(len(streams[-1]))
         return entries, streams
+
+    @property
+    def has_common(self) -> bool:
+        """Whether anything is in the common section."""
+        return self._common is not None
+
+    def arguments(self, told: Iterable[int | Part | InCommon]) -> list[int]:
+        """Arguments as the header tells them, once their bytes and symbols are kept."""
+        found = []
+        for argument in told:
+            if isinstance(argument, InCommon) and not self._shares:
+                found += self.arguments(argument.apart.make())
+            elif isinstance(argument, InCommon):
+                self._common = self._common or CommonWriter()
+                self.version = max(self.version, _COMMON_VERSION)
+                argument.put(self._common)
+            else:
+                found.append(self.stream(argument) if isinstance(argument, Part) else argument)
+        return found
 
     def place(self, draft: Draft) -> list[Any]:
         """The description of an encoded array, whose bytes are kept."""
@@ -97,15 +133,12 @@ class ArrayWriter:
             return [*spec, "same", self._leaves[content]]
         how: list[Any] = [draft.codec]
         for argument in draft.arguments:
-            if isinstance(argument, Part):
-                how.append(self.stream(argument))
-            elif isinstance(argument, Draft):
+            if isinstance(argument, Draft):
                 how.append(self.place(argument))
-            elif isinstance(argument, Later):
-                made = argument.make()
-                how += [self.stream(a) if isinstance(a, Part) else a for a in made]
             else:
-                how.append(argument)
+                how += self.arguments(
+                    argument.make() if isinstance(argument, Later) else [argument]
+                )
         if content is not None:
             self._leaves.setdefault(content, self._count)
         self._count += 1
@@ -165,6 +198,9 @@ class ArrayReader:
         self._taken = [0] * len(self._lengths)
         self._streams: list[memoryview] = []
         self._arrays: list[tuple[Spec, Make] | None] = []
+        self._common: CommonReader | None = None
+        self._wanted: list[Callable[[CommonReader], Any]] = []
+        self._found: list[Any] = []
         # Twice, since the decoder joins the pieces that it gives.
         self.charge(0 if views else 2 * sum(self._lengths))
 
@@ -208,6 +244,30 @@ class ArrayReader:
         start = self._taken[stream]
         self._taken[stream] += length
         return lambda: self._streams[stream][start : start + length]
+
+    def common(self, take: Callable[[CommonReader], T]) -> Callable[[], T]:
+        """Declare what is taken from the common section next."""
+        if self._common is None:
+            self._common = self._open_common()
+        place = len(self._wanted)
+        self._wanted.append(take)
+        # In the order of the descriptions, whatever the order in which the model is built.
+        return lambda: self._found[place]
+
+    def take_common(self) -> None:
+        """Take all that was declared from the common section."""
+        if self._common is not None:
+            self._found += [take(self._common) for take in self._wanted]
+            self._common.finish()
+
+    def _open_common(self) -> CommonReader:
+        """The last stream, which belongs to the common section alone."""
+        if not self._stored or len(self._stored[-1]) != self._lengths[-1] or self._taken[-1]:
+            raise SkcFormatError("There is no common section.")
+        self._taken[-1] = self._lengths[-1]
+        section = CommonReader(self._stored[-1])
+        self.charge(section.memory)
+        return section
 
     def charge(self, count: int) -> None:
         """Count memory that will be needed."""

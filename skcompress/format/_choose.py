@@ -8,14 +8,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ._codecs import CODECS, Argument, Later, Part
+from ._codecs import CODECS, Argument, InCommon, Later, Part
 from ._scaled import scaled_arguments
 from ._streams import estimate
 
-__all__ = ["Draft", "choose", "plain"]
-
-_TINY = 32
-"""Bytes up to which numbers are stored as they are."""
+__all__ = ["PLAIN_WAY", "Draft", "Way", "choose", "plain"]
 
 _OVERHEAD = 6
 """Bytes that a codec's name and arguments take in the header, about."""
@@ -42,12 +39,34 @@ _CLOSE = 1.2
 
 
 @dataclasses.dataclass(frozen=True)
+class Way:
+    """How encodings are chosen.
+
+    Attributes
+    ----------
+    shares : bool
+        Whether small arrays go into the common section.
+    tiny : int
+        Bytes up to which numbers are stored as they are.
+    rough : bool
+        Whether what entropy coding takes is computed, or else tried where that decides.
+    """
+
+    shares: bool = False
+    tiny: int = 32
+    rough: bool = False
+
+
+PLAIN_WAY = Way()
+
+
+@dataclasses.dataclass(frozen=True)
 class Draft:
     """An encoded array whose bytes are not in streams yet."""
 
     array: np.ndarray
     codec: str
-    arguments: tuple[int | Part | Later | Draft, ...]
+    arguments: tuple[int | Part | Later | InCommon | Draft, ...]
     cost: float
 
     @property
@@ -63,44 +82,41 @@ def choose(
     array: np.ndarray,
     codecs: Iterable[str] = tuple(CODECS),
     scalers: Scalers = (),
+    way: Way = PLAIN_WAY,
     *,
-    rough: bool = False,
     most: float = math.inf,
 ) -> Draft:
     """The encoding of an array that is estimated to be the smallest.
 
-    If it is to be `rough`, what entropy coding takes is computed; else it is tried where that
-    decides. What takes more than `most` is of no use: its cost need not be exact.
+    What takes more than `most` is of no use: its cost need not be exact.
     """
-    if array.nbytes <= _TINY and array.dtype.kind != "U":
-        return _draft("raw", array)
+    if array.nbytes <= way.tiny and array.dtype.kind != "U":
+        return _draft("raw", array, way)
     names = [name for name in codecs if CODECS[name].suits(array)]
     if _is_noise(array):
         names = [name for name in names if name not in _FOR_REPEATS] or names
     if array.nbytes > _LARGE and len(names) > _FINALISTS:
         sample = _sample(array)
-        tried = _drafts(names, sample, rough=True, most=most)
+        tried = _drafts(names, sample, dataclasses.replace(way, rough=True), most)
         # Ties go to what was named first, so that the choice is the same everywhere.
         names = sorted(names, key=lambda name: tried[name].cost)[:_FINALISTS]
         most = math.inf
-    tried = _drafts(names, array, rough=rough, most=most)
+    tried = _drafts(names, array, way, most)
     drafts: list[Draft | None] = [tried[name] for name in names]
     if array.ndim == 2 and array.dtype == np.float64 and array.size:
-        drafts += [_behind(array, steps) for steps in scalers]
+        drafts += [_behind(array, steps, way) for steps in scalers]
     first, *others = sorted(filter(None, drafts), key=lambda draft: draft.cost)
     close = [draft for draft in others if draft.cost < _CLOSE * first.cost]
-    if rough or not close:
+    if way.rough or not close:
         return first
     return min(map(_made, [first, *close]), key=lambda draft: draft.cost)
 
 
-def _drafts(
-    names: Sequence[str], array: np.ndarray, *, rough: bool, most: float
-) -> dict[str, Draft]:
+def _drafts(names: Sequence[str], array: np.ndarray, way: Way, most: float) -> dict[str, Draft]:
     """A draft by each codec; those that wait for LZMA come last, and know what they must beat."""
     found: dict[str, Draft] = {}
     for name in sorted(names, key=_BY_LZMA.__contains__):
-        found[name] = _draft(name, array, rough=rough, most=most)
+        found[name] = _draft(name, array, way, most)
         most = min(most, _CLOSE * found[name].cost)
     return found
 
@@ -115,7 +131,7 @@ def _is_noise(array: np.ndarray) -> bool:
 
 def _made(draft: Draft) -> Draft:
     """A draft with all bytes made, and their true cost."""
-    arguments: list[int | Part | Later | Draft] = []
+    arguments: list[int | Part | Later | InCommon | Draft] = []
     cost = draft.cost
     for argument in draft.arguments:
         if isinstance(argument, Later):
@@ -144,47 +160,50 @@ def _sample(array: np.ndarray) -> np.ndarray:
     return np.concatenate([array[start : start + piece] for start in starts])
 
 
-def _behind(array: np.ndarray, steps: tuple[np.ndarray | None, ...]) -> Draft | None:
+def _behind(
+    array: np.ndarray, steps: tuple[np.ndarray | None, ...], way: Way
+) -> Draft | None:
     """An array whose columns are results of a scaler, if they are."""
     if any(step is not None and step.shape != array.shape[1:] for step in steps):
         return None
     arguments = scaled_arguments(array, steps)
-    return None if arguments is None else _of("scaled", array, arguments)
+    return None if arguments is None else _of("scaled", array, arguments, way)
 
 
 def plain(array: np.ndarray) -> Draft:
     """The encoding that leaves an array as it is in memory; text has another one."""
     if array.dtype.kind != "U":
-        return _draft("raw", array)
+        return _draft("raw", array, PLAIN_WAY)
     arguments = tuple(
-        _draft("raw", argument) if isinstance(argument, np.ndarray) else argument
+        _draft("raw", argument, PLAIN_WAY) if isinstance(argument, np.ndarray) else argument
         for argument in CODECS["text"].write(array)
     )
     return Draft(array, "text", arguments, 0.0)
 
 
-def _draft(name: str, array: np.ndarray, *, rough: bool = False, most: float = math.inf) -> Draft:
-    return _of(name, array, CODECS[name].write(array), rough=rough, most=most)
+def _draft(name: str, array: np.ndarray, way: Way, most: float = math.inf) -> Draft:
+    return _of(name, array, CODECS[name].write(array), way, most)
 
 
 def _of(
     name: str,
     array: np.ndarray,
     told: tuple[Argument, ...],
-    *,
-    rough: bool = False,
+    way: Way,
     most: float = math.inf,
 ) -> Draft:
     cost = 0.0 if name == "raw" else float(_OVERHEAD)
-    arguments: list[int | Part | Later | Draft] = []
+    arguments: list[int | Part | Later | InCommon | Draft] = []
     inner = iter(CODECS[name].inner)
     for argument in told:
         if isinstance(argument, np.ndarray):
-            chosen = choose(argument, next(inner), rough=rough, most=most - cost)
+            chosen = choose(argument, next(inner), (), way, most=most - cost)
             cost += chosen.cost
             arguments.append(chosen)
         else:
-            if isinstance(argument, Later):
+            if isinstance(argument, InCommon) and not way.shares:
+                argument = argument.apart
+            if isinstance(argument, Later | InCommon):
                 cost += argument.cost
             elif isinstance(argument, Part):
                 cost += (

@@ -14,17 +14,19 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from ..exceptions import SkcFormatError
+from ._common import CommonReader, Put
 
 __all__ = [
     "CODECS",
     "LEAVES",
     "Argument",
     "Codec",
+    "InCommon",
     "Later",
     "Make",
     "Part",
@@ -39,6 +41,7 @@ __all__ = [
     "whole",
 ]
 
+T = TypeVar("T")
 Make = Callable[[], np.ndarray]
 
 
@@ -81,7 +84,16 @@ class Later:
     make: Callable[[], tuple[int | Part, ...]]
 
 
-Argument = int | Part | Later | np.ndarray
+@dataclasses.dataclass(frozen=True)
+class InCommon:
+    """What goes into the common section; what it takes there, about; or arguments without it."""
+
+    cost: float
+    put: Put
+    apart: Later
+
+
+Argument = int | Part | Later | InCommon | np.ndarray
 """What `Codec.write` gives: numbers, bytes, and arrays that are encoded in their turn."""
 
 
@@ -93,6 +105,9 @@ class Reader(Protocol):
 
     def bytes(self, stream: Any, length: int) -> Callable[[], memoryview]:
         """Declare that the next `length` bytes of a stream belong to this array."""
+
+    def common(self, take: Callable[[CommonReader], T]) -> Callable[[], T]:
+        """Declare what is taken from the common section next."""
 
     def array(self, description: Any) -> tuple[Spec, Make]:
         """Declare an inner array."""

@@ -7,6 +7,6 @@ from __future__ import annotations
 from . import _plain_codecs, _counts, _escape, _scaled, _rising  # noqa: F401
 
 # isort: on
-from ._codec import CODECS, Argument, Codec, Later, Make, Part, Reader, Spec
+from ._codec import CODECS, Argument, Codec, InCommon, Later, Make, Part, Reader, Spec
 
-__all__ = ["CODECS", "Argument", "Codec", "Later", "Make", "Part", "Reader", "Spec"]
+__all__ = ["CODECS", "Argument", "Codec", "InCommon", "Later", "Make", "Part", "Reader", "Spec"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from ..exceptions import SkcFormatError
 from ._binning import MOST_SYMBOLS, Binning
 from ._codec import (
     Argument,
+    InCommon,
     Later,
     Make,
     Part,
@@ -22,20 +25,25 @@ from ._codec import (
     take_arguments,
     whole,
 )
+from ._common import BYTES_PER_COUNT, MOST_BYTES, CommonReader, CommonWriter
 from ._plan import MOST_ROWS, plan
-from ._ports import MeasurePort, ReadPort, WritePort
+from ._ports import ReadPort, WritePort
 from ._rans import Decoder
 from ._symbols import Layout, Row, code_matrix
 from ._varint import read_varints, write_varints
 
-__all__ = ["counts_of"]
+__all__ = ["put_counts"]
+
+Take = Callable[[int], list[int]]
+"""Number of whole numbers -> the next ones of a head."""
 
 _MOST_COUNTS = 1 << 22
 _MOST_STEP = 64
 _LAG = 1.01
 """Counts learn in blocks, which takes a little more than learning from every symbol."""
+_SAVED = 6
+"""Bytes that the common section saves, about."""
 _MOST_CUTS = 255
-_BYTES_PER_COUNT = 56
 _BYTES_PER_NUMBER = 25
 _BYTES_OF_A_PIECE = 24 << 20
 
@@ -106,16 +114,23 @@ class _Counts:
             return Part(b""), 0, 0
         patterns, layout, bits = _best(array)
         cost = bits / 8 * _LAG + 8 * len(layout.rows)
-        return (Later(cost, lambda: _encode(array, patterns, layout)),)
+        apart = Later(cost, lambda: _encode(array, patterns, layout))
+        if cost > MOST_BYTES:
+            return (apart,)
+        return (InCommon(cost - _SAVED, partial(_put, array, patterns, layout), apart),)
 
     def read(self, spec: Spec, arguments: list[Any], reader: Reader) -> Make:
         refuse_unless(spec.dtype.kind in "biuf", "Only numbers are coded by counts.")
+        reader.charge(_BYTES_PER_NUMBER * spec.size)
+        reader.charge(min(400 * spec.size, _BYTES_OF_A_PIECE))
+        if not arguments:
+            refuse_unless(spec.size > 0, "An empty array is not in the common section.")
+            return reader.common(partial(_take, spec))
         stream, length, n_counts = take_arguments(arguments, 3)
         whole(length, 0, 2**62, "The length of an entropy-coded array")
         whole(n_counts, 0, _MOST_COUNTS, "The number of counts")
         data = reader.bytes(stream, length)
-        reader.charge(_BYTES_PER_NUMBER * spec.size + _BYTES_PER_COUNT * n_counts)
-        reader.charge(min(400 * spec.size, _BYTES_OF_A_PIECE))
+        reader.charge(BYTES_PER_COUNT * n_counts)
 
         def make() -> np.ndarray:
             if not spec.size:
@@ -143,31 +158,35 @@ def _best(array: np.ndarray) -> tuple[_Patterns, Layout, float]:
 
 
 def _encode(array: np.ndarray, patterns: _Patterns, layout: Layout) -> tuple[int | Part, ...]:
-    numbers = patterns.numbers(array).reshape(layout.n_rows, -1)
-    lows = np.array([layout.of(r).low for r in range(layout.n_rows)], np.uint64)
     port = WritePort({})
-    code_matrix(port, layout, numbers - lows[:, None])
+    code_matrix(port, layout, _from_low(array, patterns, layout))
     n_lanes, payload = port.encoder.finish()
-    head = [n_lanes, patterns.zeros, patterns.rotated, layout.n_rows, len(layout.rows)]
-    data = write_varints([*head, *_told(layout)]) + payload
+    data = write_varints([n_lanes, *_told(patterns, layout)]) + payload
     return Part(data, dense=True), len(data), layout.n_counts
 
 
-def counts_of(array: np.ndarray) -> tuple[float, bytes]:
-    """Bits that the symbols of an array take, and the section with its head and last state."""
-    patterns, layout, _ = _best(array)
+def _put(array: np.ndarray, patterns: _Patterns, layout: Layout, section: CommonWriter) -> None:
+    section.head(*_told(patterns, layout))
+    section.claim(layout.n_counts)
+    code_matrix(section.port({}), layout, _from_low(array, patterns, layout), quick=True)
+
+
+def _from_low(array: np.ndarray, patterns: _Patterns, layout: Layout) -> np.ndarray:
+    """The matrix of numbers, less the lowest of each row."""
     numbers = patterns.numbers(array).reshape(layout.n_rows, -1)
     lows = np.array([layout.of(r).low for r in range(layout.n_rows)], np.uint64)
-    measure = MeasurePort()
-    code_matrix(measure, layout, numbers - lows[:, None])
-    (part, *_) = _encode(array, patterns, layout)
-    assert isinstance(part, Part)
-    return sum(min(variants) for variants in measure.bits.values()), bytes(part.data)
+    return numbers - lows[:, None]
 
 
-def _told(layout: Layout) -> list[int]:
-    """What a file tells of the rows' models."""
-    told: list[int] = []
+def put_counts(array: np.ndarray, section: CommonWriter) -> None:
+    """Put an array into the common section."""
+    patterns, layout, _ = _best(array)
+    _put(array, patterns, layout, section)
+
+
+def _told(patterns: _Patterns, layout: Layout) -> list[int]:
+    """What a file tells of the elements and of the rows' models."""
+    told = [patterns.zeros, int(patterns.rotated), layout.n_rows, len(layout.rows)]
     for row in layout.rows:
         told += [row.low >> 32, row.low & 0xFFFFFFFF, 2 * row.binning.bits + row.binning.is_log]
         told += [row.size, row.step, len(row.parents), *row.parents, len(row.cuts)]
@@ -176,28 +195,7 @@ def _told(layout: Layout) -> list[int]:
 
 
 def _decode(spec: Spec, data: memoryview, n_counts: int) -> np.ndarray:
-    head, place = read_varints(data, 5)
-    n_lanes, zeros, rotated, n_rows, n_models = head
-    sound = 1 <= n_rows <= min(spec.size, MOST_ROWS) and spec.size % n_rows == 0
-    if not sound or n_models not in (1, n_rows):
-        raise SkcFormatError("Entropy-coded rows do not fit their array.")
-    if zeros > 8 * spec.dtype.itemsize - 2 or rotated > 1 or (zeros and spec.dtype.kind != "f"):
-        raise SkcFormatError("Entropy-coded numbers do not fit their array.")
-    rows, place = _rows(data, place, n_models)
-    layout = Layout(n_rows, spec.size // n_rows, rows)
-    if n_models > n_counts or layout.n_counts != n_counts:
-        raise SkcFormatError("An entropy-coded array has another number of counts.")
-    port = ReadPort({}, Decoder(n_lanes, data[place:]))
-    numbers = code_matrix(port, layout, None)
-    port.decoder.finish()
-    for r in range(n_rows):
-        numbers[r] += np.uint64(layout.of(r).low)
-    patterns = _Patterns(spec.dtype.itemsize, zeros, rotated == 1, spec.dtype.kind == "i")
-    return patterns.elements(numbers.reshape(-1), spec.dtype).reshape(spec.shape)
-
-
-def _rows(data: memoryview, place: int, count: int) -> tuple[tuple[Row, ...], int]:
-    """The rows' models, and where they end."""
+    place = 0
 
     def take(count: int) -> list[int]:
         nonlocal place
@@ -205,6 +203,43 @@ def _rows(data: memoryview, place: int, count: int) -> tuple[tuple[Row, ...], in
         place += used
         return numbers
 
+    (n_lanes,) = take(1)
+    patterns, layout = _asked(spec, take)
+    if len(layout.rows) > n_counts or layout.n_counts != n_counts:
+        raise SkcFormatError("An entropy-coded array has another number of counts.")
+    port = ReadPort({}, Decoder(n_lanes, data[place:]))
+    numbers = code_matrix(port, layout, None)
+    port.decoder.finish()
+    return _elements(spec, patterns, layout, numbers)
+
+
+def _take(spec: Spec, section: CommonReader) -> np.ndarray:
+    patterns, layout = _asked(spec, section.head)
+    section.claim(layout.n_counts)
+    numbers = code_matrix(section.port({}), layout, None, quick=True)
+    return _elements(spec, patterns, layout, numbers)
+
+
+def _elements(spec: Spec, patterns: _Patterns, layout: Layout, numbers: np.ndarray) -> np.ndarray:
+    for r in range(layout.n_rows):
+        numbers[r] += np.uint64(layout.of(r).low)
+    return patterns.elements(numbers.reshape(-1), spec.dtype).reshape(spec.shape)
+
+
+def _asked(spec: Spec, take: Take) -> tuple[_Patterns, Layout]:
+    """What a file tells, as `_told` told it."""
+    zeros, rotated, n_rows, n_models = take(4)
+    sound = 1 <= n_rows <= min(spec.size, MOST_ROWS) and spec.size % n_rows == 0
+    if not sound or n_models not in (1, n_rows):
+        raise SkcFormatError("Entropy-coded rows do not fit their array.")
+    if zeros > 8 * spec.dtype.itemsize - 2 or rotated > 1 or (zeros and spec.dtype.kind != "f"):
+        raise SkcFormatError("Entropy-coded numbers do not fit their array.")
+    layout = Layout(n_rows, spec.size // n_rows, _rows(take, n_models))
+    return _Patterns(spec.dtype.itemsize, zeros, rotated == 1, spec.dtype.kind == "i"), layout
+
+
+def _rows(take: Take, count: int) -> tuple[Row, ...]:
+    """The rows' models."""
     rows = []
     for _ in range(count):
         high, low, kind, size, step, n_parents = take(6)
@@ -221,4 +256,4 @@ def _rows(data: memoryview, place: int, count: int) -> tuple[tuple[Row, ...], in
         sound = sound and sorted({0, *cuts, size}) == [0, *cuts, size]
         refuse_unless(sound, "The model of entropy-coded numbers is impossible.")
         rows.append(Row((high << 32) | low, binning, size, step, tuple(parents), tuple(cuts)))
-    return tuple(rows), place
+    return tuple(rows)

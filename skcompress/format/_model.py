@@ -13,7 +13,6 @@ from ..exceptions import InvalidModelError, SkcFormatError
 from ..ir import TAGS, Model, Node, Rescale
 from ..runtime import memory_to_predict
 from ._arrays import ArrayReader, ArrayWriter, read_only
-from ._codecs import Part
 from ._container import body_start, header_memory, unpack
 from ._container import pack as pack_file
 from ._packs import KEY, PACKS, pack
@@ -33,6 +32,9 @@ _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 ALIGNMENT = 64
 """In the mapped layout: a line of cache, and more than any dtype asks for."""
 
+_SMALL = 2048
+"""Bytes of a file up to which it is tried with and without a common section."""
+
 # What describes a node or an array while a file is read, and what holds it then, in bytes.
 _MEMORY_PER_NODE = 4096
 _MEMORY_PER_ITEM = 512
@@ -44,13 +46,22 @@ Build = Callable[[], Any]
 
 def encode_model(model: Model, *, mapped: bool = False) -> bytes:
     """The bytes of a file that holds the model."""
-    writer = ArrayWriter(mapped=mapped, scalers=_scalers(model))
+    data, shares = _encode(model, mapped=mapped, shares=not mapped)
+    if shares and len(data) < _SMALL:
+        # What the common section takes by itself may be more than it saves.
+        data = min(data, _encode(model)[0], key=len)
+    return data
+
+
+def _encode(model: Model, *, mapped: bool = False, shares: bool = False) -> tuple[bytes, bool]:
+    """The bytes of a file, and whether it has a common section, which it may with `shares`."""
+    writer = ArrayWriter(mapped=mapped, scalers=_scalers(model), shares=shares)
     tree = _write(model, _ROOT, writer, "model")
     entries, streams = writer.finish()
     header = {"m": tree, "s": entries}
-    if not mapped:
-        return pack_file(header, streams, version=writer.version)
-    return pack_file({"a": ALIGNMENT, **header}, streams, ALIGNMENT)
+    if mapped:
+        return pack_file({"a": ALIGNMENT, **header}, streams, ALIGNMENT), False
+    return pack_file(header, streams, version=writer.version), writer.has_common
 
 
 def _scalers(model: Model) -> list[tuple[np.ndarray | None, ...]]:
@@ -83,6 +94,7 @@ def decode_model(data: bytes | memoryview, max_memory: int, *, views: bool = Fal
     reader.finish()
     try:
         with np.errstate(all="ignore"):
+            reader.take_common()
             model: Model = build()
     except SkcFormatError:
         raise
@@ -146,8 +158,7 @@ def _write_node(node: Node, accepts: Accepts, writer: ArrayWriter, path: str) ->
         name, arguments = packed
         writer.version = max(writer.version, PACKS[name].version)
         held = PACKS[name].fields
-        placed = [writer.stream(a) if isinstance(a, Part) else a for a in arguments]
-        result[KEY] = [name, *placed]
+        result[KEY] = [name, *writer.arguments(arguments)]
         fields = {name: field for name, field in fields.items() if name not in held}
     # Sorted as the JSON will be, since the reader takes arrays from streams in that order.
     for name in sorted(fields):

@@ -7,6 +7,7 @@ of the fields that the pack gives back.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +16,8 @@ from ..exceptions import SkcFormatError
 from ..ir import Node, Sparse, TreeEnsemble, shape_of
 from ..ir.arrays import smallest_unsigned
 from ._choose import choose
-from ._codecs import Part, Reader
+from ._codecs import InCommon, Later, Part, Reader
+from ._common import MOST_BYTES
 
 __all__ = ["KEY", "PACKS", "Make", "Pack", "pack"]
 
@@ -23,6 +25,8 @@ KEY = "*"
 
 Make = Callable[[Mapping[str, Any]], dict[str, Any]]
 """The other fields of the node -> the fields that the pack holds."""
+
+Arguments = tuple[int | Part | InCommon, ...]
 
 
 class Pack(Protocol):
@@ -37,7 +41,7 @@ class Pack(Protocol):
     version: int
     """Of the file that it came with."""
 
-    def write(self, node: Any) -> tuple[int | Part, ...] | None:
+    def write(self, node: Any) -> Arguments | None:
         """The arguments that describe these fields; None where other codecs do better."""
 
     def read(self, arguments: list[Any], reader: Reader) -> Make:
@@ -51,7 +55,7 @@ class _Forest:
     fields: tuple[str, ...] = ("internal", "feature", "threshold", "missing_left", "leaf")
     version = 1
 
-    def write(self, node: TreeEnsemble) -> tuple[int | Part, ...] | None:
+    def write(self, node: TreeEnsemble) -> Arguments | None:
         from ._forest import encode_forest
 
         section = encode_forest(node)
@@ -88,34 +92,48 @@ class _Pattern:
     fields: tuple[str, ...] = ("indices", "indptr", "n_columns")
     version = 3
 
-    def write(self, node: Sparse) -> tuple[int | Part, ...] | None:
-        from ._pattern import MOST_CELLS, encode_pattern
+    def write(self, node: Sparse) -> Arguments | None:
+        from ._pattern import MOST_CELLS, encode_pattern, pattern_bits, put_pattern
 
         n_rows, n_columns = node.shape
         usual = node.indices.dtype == smallest_unsigned(max(n_columns - 1, 0))
         usual &= node.indptr.dtype == np.int64
         if not usual or not 0 < n_rows * n_columns <= MOST_CELLS:
             return None
-        section = encode_pattern(node.indices, node.indptr, n_columns)
+        told = node.indices, node.indptr, n_columns
         others = sum(choose(array).cost for array in (node.indices, node.indptr))
-        if others + _SAVED_PATTERN < len(section):
+        weight = pattern_bits(*told) / 8
+        if others + _SAVED_PATTERN < weight:
             return None
-        return Part(section, dense=True), len(section), n_rows, n_columns, node.indices.size
+
+        def apart() -> tuple[int | Part, ...]:
+            section = encode_pattern(*told)
+            return Part(section, dense=True), len(section)
+
+        shape = n_rows, n_columns, node.indices.size
+        if weight > MOST_BYTES:
+            return *apart(), *shape
+        return InCommon(weight, partial(put_pattern, *told), Later(weight, apart)), *shape
 
     def read(self, arguments: list[Any], reader: Reader) -> Make:
-        from ._pattern import MOST_CELLS, decode_pattern, memory_to_decode
+        from ._pattern import MOST_CELLS, decode_pattern, memory_to_decode, take_pattern
 
-        if len(arguments) != 5 or not all(type(a) is int and 0 <= a < 2**31 for a in arguments):
+        known = len(arguments) in (3, 5)
+        if not known or not all(type(a) is int and 0 <= a < 2**31 for a in arguments):
             raise SkcFormatError("A pattern must tell its stream, bytes, rows, columns, entries.")
-        stream, length, n_rows, n_columns, n_stored = arguments
+        *own, n_rows, n_columns, n_stored = arguments
         if not 0 < n_rows * n_columns <= MOST_CELLS or n_stored > n_rows * n_columns:
             raise SkcFormatError("A pattern has too many places, or none, or too many entries.")
-        data = reader.bytes(stream, length)
-        reader.charge(memory_to_decode(n_rows, n_columns, n_stored))
+        told = n_rows, n_columns, n_stored
+        if own:
+            data = reader.bytes(*own)
+        else:
+            found = reader.common(lambda section: take_pattern(section, *told))
+        reader.charge(memory_to_decode(*told))
         reader.prove(n_stored + n_rows, "i")
 
         def make(others: Mapping[str, Any]) -> dict[str, Any]:
-            indices, indptr = decode_pattern(data(), n_rows, n_columns, n_stored)
+            indices, indptr = decode_pattern(data(), *told) if own else found()
             return {"indices": indices, "indptr": indptr, "n_columns": n_columns}
 
         return make
@@ -133,7 +151,7 @@ _SAVED = 60
 PACKS: dict[str, Pack] = {"forest": _Forest(), "pattern": _Pattern()}
 
 
-def pack(node: Node) -> tuple[str, tuple[int | Part, ...]] | None:
+def pack(node: Node) -> tuple[str, Arguments] | None:
     """Name and arguments of the pack that suits a node, if one does."""
     for name, found in PACKS.items():
         if type(node) is found.cls and (arguments := found.write(node)) is not None:

@@ -8,53 +8,86 @@ of the number expected there if rows and columns were independent. The class 0 h
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 
 from ..exceptions import SkcFormatError
 from ..ir.arrays import smallest_unsigned
-from ._ports import MeasurePort, Port, ReadPort, Stream, WritePort
+from ._common import CommonReader, CommonWriter
+from ._ports import QUICK, MeasurePort, Port, ReadPort, Stream, WritePort
 from ._rans import Decoder
 from ._varint import read_varints, write_varints
 
-__all__ = ["MOST_CELLS", "decode_pattern", "encode_pattern", "memory_to_decode", "pattern_bits"]
+__all__ = [
+    "MOST_CELLS",
+    "decode_pattern",
+    "encode_pattern",
+    "memory_to_decode",
+    "pattern_bits",
+    "put_pattern",
+    "take_pattern",
+]
 
 MOST_CELLS = 1 << 24
 _MOST_CLASSES = 64
 _PIECE = 1 << 16
 _STEPS = (2, 4, 8)
-_LESSONS = 12
+_PACE = {"lessons": 12}
 _CLASS_STEP = 4
 _AXES = ("rows", "columns")
+_HEAD = 5
+"""Numbers of the head besides the lanes."""
 
 
 def encode_pattern(indices: np.ndarray, indptr: np.ndarray, n_columns: int) -> bytes:
-    """The section for the places of entries, row by row."""
+    """A section for the places of entries, row by row."""
     axes, stays = _axes(indices, indptr, n_columns)
-    sizes = [int(classes.max(initial=0)) + 1 for classes in axes]
-    measure = MeasurePort()
-    moving = [_moves(axis, size) for axis, size in zip(axes, sizes, strict=True)]
-    _code_places(measure, axes, sizes, stays)
-    choice = measure.choices().get("places", 0)
-    port = WritePort({"places": choice})
-    for name, classes, size, moves in zip(_AXES, axes, sizes, moving, strict=True):
-        _code_classes(port, name, classes.size, size, classes, moves=moves)
-    _code_places(port, axes, sizes, stays)
+    head, _ = _planned(axes, stays, quick=False)
+    port = WritePort({"places": head[-1]})
+    _code_pattern(port, head, axes, stays, quick=False)
     n_lanes, payload = port.encoder.finish()
-    return write_varints([n_lanes, *sizes, *moving, choice]) + payload
+    return write_varints([n_lanes, *head]) + payload
 
 
-def pattern_bits(indices: np.ndarray, indptr: np.ndarray, n_columns: int) -> float:
-    """Bits that the symbols of the section take, without its head and the coder's last state."""
+def put_pattern(
+    indices: np.ndarray, indptr: np.ndarray, n_columns: int, section: CommonWriter
+) -> None:
+    """The same into the common section."""
     axes, stays = _axes(indices, indptr, n_columns)
-    sizes = [int(classes.max(initial=0)) + 1 for classes in axes]
-    measure = MeasurePort()
-    for name, classes, size in zip(_AXES, axes, sizes, strict=True):
-        moves = _moves(classes, size)
-        _code_classes(measure, name, classes.size, size, classes, moves=moves)
-    _code_places(measure, axes, sizes, stays)
-    return sum(min(variants) for variants in measure.bits.values())
+    head, _ = _planned(axes, stays, quick=True)
+    section.head(*head)
+    _code_pattern(section.port({"places": head[-1]}), head, axes, stays, quick=True)
+
+
+def pattern_bits(
+    indices: np.ndarray, indptr: np.ndarray, n_columns: int, *, quick: bool = False
+) -> float:
+    """Bits that the symbols of the section take, without its head and the coder's last state."""
+    _, bits = _planned(*_axes(indices, indptr, n_columns), quick=quick)
+    return bits
+
+
+def decode_pattern(
+    data: memoryview, n_rows: int, n_columns: int, n_stored: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Column of each entry, and where each row begins."""
+    (n_lanes, *head), used = read_varints(data, 1 + _HEAD)
+    decoder = Decoder(n_lanes, data[used:])
+    found = _read_pattern(
+        head, lambda choices: ReadPort(choices, decoder), (n_rows, n_columns), n_stored
+    )
+    decoder.finish()
+    return found
+
+
+def take_pattern(
+    section: CommonReader, n_rows: int, n_columns: int, n_stored: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same from the common section."""
+    head = section.head(_HEAD)
+    return _read_pattern(head, section.port, (n_rows, n_columns), n_stored, quick=True)
 
 
 def _axes(
@@ -69,21 +102,45 @@ def _axes(
     return [_classes(counts), _classes(stays.sum(axis=0))], stays
 
 
-def decode_pattern(
-    data: memoryview, n_rows: int, n_columns: int, n_stored: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Column of each entry, and where each row begins."""
-    (n_lanes, *told), used = read_varints(data, 6)
-    sizes, moving, choice = told[:2], told[2:4], told[4]
-    if not all(1 <= size <= _MOST_CLASSES for size in sizes) or max(moving) > 1:
-        raise SkcFormatError("A pattern has impossible classes.")
-    port = ReadPort({"places": choice}, Decoder(n_lanes, data[used:]))
-    axes = [
-        _code_classes(port, name, count, size, None, moves=bool(moves))
-        for name, count, size, moves in zip(_AXES, (n_rows, n_columns), sizes, moving, strict=True)
+def _planned(axes: list[np.ndarray], stays: np.ndarray, *, quick: bool) -> tuple[list[int], float]:
+    """The head: numbers of classes, whether they move, the variant; bits of the symbols."""
+    sizes = [int(classes.max(initial=0)) + 1 for classes in axes]
+    moving = [int(_moves(axis, size, quick)) for axis, size in zip(axes, sizes, strict=True)]
+    measure = MeasurePort()
+    _code_pattern(measure, [*sizes, *moving, 0], axes, stays, quick=quick)
+    bits = sum(min(variants) for variants in measure.bits.values())
+    return [*sizes, *moving, measure.choices().get("places", 0)], bits
+
+
+def _code_pattern(
+    port: Port,
+    head: list[int],
+    axes: Sequence[np.ndarray | int],
+    stays: np.ndarray | None,
+    *,
+    quick: bool,
+) -> np.ndarray:
+    """Pass all through a port; when reading, instead of classes only their number is known."""
+    sizes, moving = head[:2], head[2:4]
+    classes = [
+        _code_classes(port, name, axis, size, moves=bool(moves), quick=quick)
+        for name, axis, size, moves in zip(_AXES, axes, sizes, moving, strict=True)
     ]
-    stays = _code_places(port, axes, sizes, None)
-    port.decoder.finish()
+    return _code_places(port, classes, sizes, stays, quick=quick)
+
+
+def _read_pattern(
+    head: list[int],
+    port: Callable[[dict[str, int]], Port],
+    shape: tuple[int, int],
+    n_stored: int,
+    *,
+    quick: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    if not all(1 <= size <= _MOST_CLASSES for size in head[:2]) or max(head[2:4]) > 1:
+        raise SkcFormatError("A pattern has impossible classes.")
+    n_rows, n_columns = shape
+    stays = _code_pattern(port({"places": head[-1]}), head, shape, None, quick=quick)
     places = np.flatnonzero(stays)
     if places.size != n_stored:
         raise SkcFormatError("A pattern has another number of entries than it declares.")
@@ -104,25 +161,25 @@ def _classes(counts: np.ndarray) -> np.ndarray:
     return np.rint(np.log2(1.0 + counts)).astype(np.int64)
 
 
-def _moves(classes: np.ndarray, size: int) -> bool:
+def _moves(classes: np.ndarray, size: int, quick: bool) -> bool:
     """Whether steps from class to class are told in fewer bits than the classes."""
     bits = []
     for moves in (False, True):
         port = MeasurePort()
-        _code_classes(port, _AXES[0], classes.size, size, classes, moves=moves)
+        _code_classes(port, _AXES[0], classes, size, moves=moves, quick=quick)
         bits.append(sum(found[0] for found in port.bits.values()))
     return bits[1] < bits[0]
 
 
 def _code_classes(
-    port: Port, name: str, count: int, size: int, classes: np.ndarray | None, *, moves: bool
+    port: Port, name: str, classes: np.ndarray | int, size: int, *, moves: bool, quick: bool
 ) -> np.ndarray:
     """Pass classes through a port, or the steps from each to the next, modulo their number."""
-    told = classes
-    if classes is not None and moves:
-        told = np.diff(classes, prepend=0) % size
+    told, count = (None, classes) if isinstance(classes, int) else (classes, classes.size)
+    if told is not None and moves:
+        told = np.diff(told, prepend=0) % size
     first = np.zeros(count, np.int64)
-    stream = Stream(name, (size, _CLASS_STEP), lessons=_LESSONS)
+    stream = Stream(name, (size, _CLASS_STEP), **(QUICK if quick else _PACE))
     found = first
     if size > 1:
         found = port.code(stream, count, told, lambda _: (first, first + size))
@@ -130,12 +187,18 @@ def _code_classes(
 
 
 def _code_places(
-    port: Port, axes: list[np.ndarray], sizes: list[int], stays: np.ndarray | None
+    port: Port,
+    axes: list[np.ndarray],
+    sizes: list[int],
+    stays: np.ndarray | None,
+    *,
+    quick: bool,
 ) -> np.ndarray:
     """Pass for each place whether it has an entry through a port; class 0 has none."""
     rows, columns = (np.flatnonzero(classes) for classes in axes)
     n_contexts = max(sizes[0] + sizes[1] - 3, 1)
-    stream = Stream("places", *((2 * n_contexts, step) for step in _STEPS), lessons=_LESSONS)
+    variants = ((2 * n_contexts, step) for step in _STEPS)
+    stream = Stream("places", *variants, **(QUICK if quick else _PACE))
     found = np.zeros((axes[0].size, axes[1].size), bool)
     coded = np.zeros(rows.size * columns.size, bool)
     known = None if stays is None else stays[np.ix_(rows, columns)].reshape(-1)

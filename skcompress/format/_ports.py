@@ -19,6 +19,7 @@ from ._rans import WEIGHT_BITS, Counts, Decoder, Encoder, logarithms, weights_of
 
 __all__ = [
     "BITS",
+    "QUICK",
     "Bounds",
     "MeasurePort",
     "Port",
@@ -38,6 +39,9 @@ _LARGEST_BLOCK = 8192
 _PIECE_BITS = 16
 BITS = 1 << _PIECE_BITS, 0
 """The variant of a stream of bits in pieces."""
+
+QUICK = {"lessons": 24, "smallest": 1}
+"""How streams of few symbols learn: from the first one on."""
 
 _NUMBER_BLOCK = 512
 _LENGTHS = 65
@@ -65,6 +69,8 @@ class Stream:
         Most symbols between two lessons, unless the counts are more.
     lessons : int
         A block is this fraction of the symbols seen before: more of them learn sooner.
+    smallest : int
+        Symbols before the first lesson, and fewest between two of them.
     """
 
     def __init__(
@@ -73,8 +79,10 @@ class Stream:
         *variants: tuple[int, int],
         largest: int = _LARGEST_BLOCK,
         lessons: int = 1,
+        smallest: int = _SMALLEST_BLOCK,
     ) -> None:
         self.name = name
+        self.smallest = smallest
         self.variants = tuple(Variant(size, step) for size, step in variants)
         self.seen = 0
         self.lessons = lessons
@@ -89,7 +97,7 @@ class Stream:
         """Slices of the symbols: as many at a time as were seen before, within limits."""
         start = 0
         while start < n_symbols:
-            size = min(max(self.seen // self.lessons, _SMALLEST_BLOCK), self.largest)
+            size = min(max(self.seen // self.lessons, self.smallest), self.largest)
             stop = min(start + size, n_symbols)
             self.seen += stop - start
             yield slice(start, stop)
@@ -196,8 +204,8 @@ class _Chosen:
 class WritePort:
     """Encodes with the chosen variants."""
 
-    def __init__(self, choices: dict[str, int]) -> None:
-        self.encoder = Encoder()
+    def __init__(self, choices: dict[str, int], encoder: Encoder | None = None) -> None:
+        self.encoder = encoder or Encoder()
         self._chosen = _Chosen(choices)
 
     def code(

@@ -140,10 +140,20 @@ class Encoder:
         """Encode symbols by their slots, in blocks that end at `ends`: the lanes begin anew."""
         self._blocks.append((start, size, ends))
 
+    @property
+    def bits(self) -> float:
+        """What all symbols so far take."""
+        n_symbols, weights = self._weigh()
+        return 24 * n_symbols - weights / (1 << WEIGHT_BITS)
+
+    def _weigh(self) -> tuple[int, int]:
+        """How many symbols, and the sum of the weights of their slots."""
+        sizes = [size for _, size, _ in self._blocks]
+        return sum(size.size for size in sizes), sum(int(weights_of(size).sum()) for size in sizes)
+
     def finish(self) -> tuple[int, bytes]:
         """Number of lanes, and the bytes: final states, then words."""
-        weights = sum(int(weights_of(size).sum()) for _, size, _ in self._blocks)
-        n_symbols = sum(start.size for start, _, _ in self._blocks)
+        n_symbols, weights = self._weigh()
         n_lanes = lanes_for(n_symbols, (24 * n_symbols - (weights >> WEIGHT_BITS)) // 8)
         state = np.full(n_lanes, _LOWEST)
         parts = [_put(state, *blocks) for blocks in reversed(self._blocks)]

@@ -8,13 +8,13 @@ import math
 import numpy as np
 
 from ._binning import Binning
-from ._ports import BITS, Port, Stream, code_bits
+from ._ports import BITS, QUICK, Port, Stream, code_bits
 
 __all__ = ["Layout", "Row", "code_matrix"]
 
 _PIECE = 1 << 16
 """Numbers that are passed through at once, which bounds the memory that it takes."""
-_LESSONS = 12
+_PACE = {"lessons": 12}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +74,9 @@ class Layout:
         )
 
 
-def code_matrix(port: Port, layout: Layout, numbers: np.ndarray | None) -> np.ndarray:
+def code_matrix(
+    port: Port, layout: Layout, numbers: np.ndarray | None, *, quick: bool = False
+) -> np.ndarray:
     """Pass a matrix of numbers through a port, row by row.
 
     Parameters
@@ -85,6 +87,8 @@ def code_matrix(port: Port, layout: Layout, numbers: np.ndarray | None) -> np.nd
         Shape and models.
     numbers : ndarray of uint64 of shape (n_rows, width), or None
         None when reading.
+    quick : bool
+        Whether counts learn as those of few symbols do.
 
     Returns
     -------
@@ -93,14 +97,14 @@ def code_matrix(port: Port, layout: Layout, numbers: np.ndarray | None) -> np.nd
     """
     found = np.empty((layout.n_rows, layout.width), np.uint64)
     classes = np.zeros(found.shape if any(r.parents for r in layout.rows) else (0, 0), np.uint8)
-    raw = Stream("bits", BITS)
+    raw, pace = Stream("bits", BITS), QUICK if quick else _PACE
     for place in range(layout.n_rows):
         row = layout.of(place)
         if place == 0 or len(layout.rows) > 1:
-            in_class = Stream(f"symbol {place}", (row.size, row.step), lessons=_LESSONS)
+            in_class = Stream(f"symbol {place}", (row.size, row.step), **pace)
             n_classes = layout.n_classes(place)
             size = n_classes * layout.contexts(place)
-            of_class = Stream(f"class {place}", (size, row.step), lessons=_LESSONS)
+            of_class = Stream(f"class {place}", (size, row.step), **pace)
             starts = np.array([0, *row.cuts, row.size])
         for start in range(0, layout.width, _PIECE):
             part = slice(start, min(start + _PIECE, layout.width))

@@ -39,12 +39,16 @@ WORDS = (
 
 @dataclass
 class Parts:
-    """A file taken apart: `tree` holds `Pieces` where an array stands."""
+    """A file taken apart: `tree` holds `Pieces` where an array stands.
+
+    The common section, where there is one, stays whole.
+    """
 
     tree: dict
     n_streams: int
     version: int = 2
     extra: dict = field(default_factory=dict)
+    common: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,11 @@ class _Cutter:
         self.streams = streams
         self.taken = []
         self.known = []
+        self.has_common = False
+
+    def common(self, take):
+        self.has_common = True
+        return bytes
 
     def bytes(self, stream, length):
         if self.streams is None:
@@ -110,7 +119,9 @@ def take_apart(data):
         place += size
     extra = {key: header[key] for key in header if key not in "ms"}
     cutter = _Cutter(list(streams))
-    return Parts(_cut(header["m"], cutter), len(streams), version, extra)
+    tree = _cut(header["m"], cutter)
+    common = streams.pop() if cutter.has_common else None
+    return Parts(tree, len(streams), version, extra, common)
 
 
 def _cut(value, cutter):
@@ -152,6 +163,7 @@ def put_together(parts):
     """A file whose lengths and checksum are right."""
     streams = [bytearray() for _ in range(parts.n_streams)]
     tree = _place(parts.tree, streams)
+    streams += [] if parts.common is None else [parts.common]
     header = {"m": tree, "s": [len(stream) for stream in streams], **parts.extra}
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     stored = deflate(text)
@@ -191,7 +203,10 @@ def mutate(data, rng, others=()):
         return seal(_change_bytes(data, rng))
     parts.tree.pop("params", None)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        _change(parts, rng, others)
+        if parts.common and rng.random() < 0.3:
+            parts.common = _change_bytes(parts.common, rng)
+        else:
+            _change(parts, rng, others)
     return put_together(parts)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from of_borders import borders
 from of_codecs import codecs
+from of_common import commons
 from of_containers import arrays, containers, streams
 from of_memory import bombs
 from of_packed import lies
@@ -28,6 +29,7 @@ GROUPS = {
     "bomb": bombs,
     "border": borders,
     "codec": codecs,
+    "common": commons,
     "container": containers,
     "encoded": encodings,
     "forest": sections,

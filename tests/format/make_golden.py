@@ -1,4 +1,4 @@
-"""Write the golden files of versions 2 and 3, each with what its model predicts.
+"""Write the golden files of versions 2 to 4, each with what its model predicts.
 
 Usage: python tests/format/make_golden.py
 
@@ -16,6 +16,7 @@ from sklearn.base import is_regressor
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
     ExtraTreesClassifier,
+    ExtraTreesRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
@@ -45,7 +46,12 @@ from skcompress.passes import (
 )
 
 FOLDER = Path(__file__).parent / "golden" / "v2"
-NEWER = {"pattern-of-weights": "v3"}
+NEWER = {
+    "pattern-of-weights": "v3",
+    "network-in-common": "v4",
+    "vectors-in-common": "v4",
+    "forest-and-common": "v4",
+}
 """Files that need a later version, and the folder beside FOLDER that holds them."""
 
 METHODS = ("predict", "predict_proba", "decision_function", "score_samples", "transform")
@@ -208,6 +214,16 @@ def larger():
     network = MLPRegressor(hidden_layer_sizes=(60,), max_iter=20, random_state=0)
     pruned = PruneWeights(0.8).apply(lift(network.fit(rows, numbers)), None)
     yield "pattern-of-weights", SparseStorage().apply(pruned, None), rows
+    deep = MLPRegressor(hidden_layer_sizes=(30, 20), max_iter=20, random_state=0)
+    pruned = PruneWeights(0.7).apply(lift(deep.fit(rows, numbers)), None)
+    yield (
+        "network-in-common",
+        QuantizeWeights("codebook", 3).apply(SparseStorage().apply(pruned, None), None),
+        rows,
+    )
+    yield "vectors-in-common", lift(scaled.fit(rows[:200], classes[:200])), rows
+    trees = ExtraTreesRegressor(3, max_depth=6, random_state=0).fit(rows, numbers)
+    yield "forest-and-common", DropNotes().apply(lift(trees), None), rows
     images = rng.binomial(1, 0.2, (300, 64)) * rng.integers(0, 17, (300, 64))
     neighbors = KNeighborsClassifier().fit(images, images[:, 0] > 8)
     yield "images", lift(neighbors), images * 1.0

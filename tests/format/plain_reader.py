@@ -51,6 +51,9 @@ def read(data):
     arrays = Arrays(streams)
     found = dict(arrays.of(header["m"], "model"))
     assert not any(arrays.streams)
+    assert version >= 4 or arrays.common is None
+    if arrays.common:
+        arrays.common.finish()
     return header["m"], found
 
 
@@ -68,6 +71,7 @@ class Arrays:
     def __init__(self, streams):
         self.streams = list(streams)
         self.seen = []
+        self.common = None
 
     def of(self, value, path):
         if isinstance(value, dict):
@@ -83,16 +87,21 @@ class Arrays:
                 yield from self.of(inner, f"{path}.{place}")
 
     def pack_pattern(self, sparse, path):
-        _, stream, length, n_rows, n_columns, n_stored = sparse["*"]
-        content = self.take(stream, length)
-        (n_lanes, *sizes, rows_move, columns_move, variant), place = varints(content, 6)
-        coder, axes = Coder(n_lanes, content[place:]), []
+        _, *own, n_rows, n_columns, n_stored = sparse["*"]
+        if own:
+            content = self.take(*own)
+            (n_lanes, *head), place = varints(content, 6)
+            coder, pace = Coder(n_lanes, content[place:]), (12, 64)
+        else:
+            coder, pace = self.section(), (24, 1)
+            head = coder.numbers(5)
+        (*sizes, rows_move, columns_move, variant), axes = head, []
         for count, size, moves in zip(
             (n_rows, n_columns), sizes, (rows_move, columns_move), strict=True
         ):
-            told = coder.symbols(Learned(size, 4), [(0, size)] * count)
+            told = coder.symbols(Learned(size, 4, *pace), [(0, size)] * count)
             axes.append([s % size for s in itertools.accumulate(told)] if moves else told)
-        learned = Learned(2 * max(sum(sizes) - 3, 1), (2, 4, 8)[variant])
+        learned = Learned(2 * max(sum(sizes) - 3, 1), (2, 4, 8)[variant], *pace)
         live = [
             (row, column)
             for row in range(n_rows)
@@ -104,7 +113,8 @@ class Arrays:
         for start in range(0, len(live), 2**16):
             stretches = [(2 * c, 2 * c + 2) for c in classes[start : start + 2**16]]
             stays += coder.symbols(learned, stretches)
-        coder.finish()
+        if own:
+            coder.finish()
         entries = [place for place, stay in zip(live, stays, strict=True) if stay]
         indices = [column for _, column in entries]
         assert len(indices) == n_stored
@@ -124,6 +134,14 @@ class Arrays:
         for field, description in found.items():
             yield f"{path}.{field}", description
 
+    def section(self):
+        """The coder of the common section, which is the last stream."""
+        if self.common is None:
+            content = self.take(-1, len(self.streams[-1]))
+            (n_counts, n_lanes), place = varints(content, 2)
+            self.common = Common(n_counts, n_lanes, content[place:])
+        return self.common
+
     def take(self, stream, count):
         content, self.streams[stream] = (
             self.streams[stream][:count],
@@ -138,14 +156,14 @@ class Arrays:
         for count in shape:
             size *= count
         width = 4 * int(dtype[1:]) if dtype[0] == "U" else int(dtype[1:])
-        found = getattr(self, codec)(dtype, shape, size, width, *(arguments or [0]))
+        found = getattr(self, codec)(dtype, shape, size, width, *arguments)
         self.seen.append(found)
         return found
 
     def same(self, dtype, shape, size, width, place):
         return self.seen[place]
 
-    def raw(self, dtype, shape, size, width, stream):
+    def raw(self, dtype, shape, size, width, stream=0):
         content = self.take(stream, size * width)
         return [content[place : place + width] for place in range(0, size * width, width)]
 
@@ -184,21 +202,35 @@ class Arrays:
             place = end
         return result
 
-    def counts(self, dtype, shape, size, width, stream, length, n_counts):
-        content = self.take(stream, length)
-        if not size:
+    def counts(self, dtype, shape, size, width, *apart):
+        if apart and not size:
             return []
-        (n_lanes, zeros, rotated, n_rows, n_models), place = varints(content, 5)
+        if apart:
+            stream, length, n_counts = apart
+            content, place, pace = self.take(stream, length), 0, (12, 64)
+
+            def numbers_of_head(count):
+                nonlocal place
+                numbers, place = varints(content, count, place)
+                return numbers
+
+            (n_lanes,) = numbers_of_head(1)
+        else:
+            coder, pace = self.section(), (24, 1)
+            numbers_of_head = coder.numbers
+        zeros, rotated, n_rows, n_models = numbers_of_head(4)
         models = []
         for _ in range(n_models):
-            (high, low, kind, n_symbols, step, n), place = varints(content, 6, place)
-            parents, place = varints(content, n, place)
-            (n,), place = varints(content, 1, place)
-            gaps, place = varints(content, n, place)
+            high, low, kind, n_symbols, step, n = numbers_of_head(6)
+            parents = numbers_of_head(n)
+            (n,) = numbers_of_head(1)
+            gaps = numbers_of_head(n)
             cuts = [sum(gaps[: k + 1]) for k in range(n)]
             starts = [0, *cuts, n_symbols]
             models.append((high << 32 | low, kind % 2, kind // 2, step, parents, starts))
-        coder, counts, classes, result = Coder(n_lanes, content[place:]), {}, [], []
+        if apart:
+            coder = Coder(n_lanes, content[place:])
+        counts, classes, result = {}, [], []
         used, n_columns, raw = 0, size // n_rows, Learned(2**16, 0, lessons=1)
         for row in range(n_rows):
             own = row if n_models > 1 else 0
@@ -214,8 +246,8 @@ class Arrays:
                         above = classes[row - parent][column] if parent <= row else 0
                         contexts[k] = contexts[k] * n + above
                 if ("class", own) not in counts:
-                    counts["class", own] = Learned(n_kinds * n_contexts, step)
-                    counts["symbol", own] = Learned(starts[-1], step)
+                    counts["class", own] = Learned(n_kinds * n_contexts, step, *pace)
+                    counts["symbol", own] = Learned(starts[-1], step, *pace)
                     used += n_kinds * n_contexts + starts[-1]
                 stretches = [(n_kinds * c, n_kinds * c + n_kinds) for c in contexts]
                 kind = coder.symbols(counts["class", own], stretches)
@@ -236,8 +268,11 @@ class Arrays:
                         left[k] -= n
                 result += [number + low for number in numbers]
             classes.append(kinds)
-        coder.finish()
-        assert used == n_counts
+        if apart:
+            coder.finish()
+            assert used == n_counts
+        else:
+            coder.n_counts -= used
         top = 8 * width - zeros - 1
         if dtype[0] == "i":
             result = [number ^ 1 << top for number in result]
@@ -310,12 +345,14 @@ def varints(content, count, place=0):
 class Learned:
     """Counts, and how many symbols were seen; all symbols stay equally likely with step 0."""
 
-    def __init__(self, size, step, lessons=12):
+    def __init__(self, size, step, lessons=12, smallest=64):
         self.counts = [1] * size if step else None
         self.size, self.step, self.lessons, self.seen = size, step, lessons, 0
+        self.smallest = smallest
 
     def block(self):
-        return min(max(self.seen // self.lessons, 64), max(8192, self.size if self.step else 0))
+        most = max(8192, self.size if self.step else 0)
+        return min(max(self.seen // self.lessons, self.smallest), most)
 
     def learn(self, places):
         self.seen += len(places)
@@ -375,6 +412,31 @@ class Coder:
     def finish(self):
         assert set(self.state) == {2**32}
         assert next(self.words, None) is None
+
+
+class Common(Coder):
+    """The coder of the common section, and the counts that its arrays have left to learn."""
+
+    def __init__(self, n_counts, n_lanes, content):
+        super().__init__(n_lanes, content)
+        self.n_counts, self.lengths = n_counts, Learned(65, 24, lessons=1)
+
+    def numbers(self, count):
+        """Whole numbers of a head, each in a call of its own."""
+        return [self.number() for _ in range(count)]
+
+    def number(self):
+        (length,) = self.symbols(self.lengths, [(0, 65)])
+        number, left = min(length, 1), max(length - 1, 0)
+        while left:
+            width = (left - 1) % 16 + 1
+            (piece,) = self.symbols(Learned(2**16, 0, lessons=1), [(0, 2**width)])
+            number, left = number << width | piece, left - width
+        return number
+
+    def finish(self):
+        super().finish()
+        assert not self.n_counts
 
 
 OPERATIONS = {"-": operator.sub, "/": operator.truediv, "*": operator.mul, "+": operator.add}

@@ -33,10 +33,10 @@ def plain_reader():
 PLAIN = plain_reader()
 
 
-def written(array, name):
+def written(array, name, *, shares=False):
     """Description, entries and body of an array in a codec."""
-    writer = ArrayWriter()
-    description = writer.place(choose(array, [name]))
+    writer = ArrayWriter(shares=shares)
+    description = writer.place(choose(array, [name], shares=shares))
     entries, streams = writer.finish()
     return description, entries, b"".join(streams)
 
@@ -45,6 +45,7 @@ def read(description, entries, body, budget=2**30):
     reader = ArrayReader(entries, memoryview(body), budget)
     _, make = reader.add(description)
     reader.finish()
+    reader.take_common()
     return make()
 
 
@@ -81,12 +82,12 @@ def arrays(draw):
 
 
 @pytest.mark.parametrize("name", ["counts", "escape", "rising", "scaled"])
-@given(data=st.data())
-def test_comes_back_to_the_bit_for_everyone(name, data):
+@given(data=st.data(), shares=st.booleans())
+def test_comes_back_to_the_bit_for_everyone(name, data, shares):
     array = data.draw(arrays())
     if array.nbytes <= 32 or not CODECS[name].suits(array):
         return
-    file = written(array, name)
+    file = written(array, name, shares=shares)
     found = read(*file)
     assert (found.dtype, found.shape) == (array.dtype, array.shape)
     assert found.tobytes() == array.tobytes()
@@ -99,14 +100,14 @@ def test_several_lanes_are_read_plainly():
     assert read_plainly(*file) == little(weights)
 
 
-@given(arrays())
-def test_bytes_are_the_same_without_the_kernel(array):
+@given(arrays(), st.booleans())
+def test_bytes_are_the_same_without_the_kernel(array, shares):
     if array.nbytes <= 32 or array.size < 2:
         return
-    fast = written(array, "counts")
+    fast = written(array, "counts", shares=shares)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_rans, "_rans_kernel", None)
-        assert written(array, "counts") == fast
+        assert written(array, "counts", shares=shares) == fast
         assert read(*fast).tobytes() == array.tobytes()
 
 
