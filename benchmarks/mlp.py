@@ -1,15 +1,15 @@
 """Networks by level: bytes, scores on test rows, seconds; a curve; predictions beside ONNX Runtime.
 
-Usage: python benchmarks/mlp.py [NAME ...] [--tolerances SCORE ...] [--curve] [--error PERCENT]
-       [--markdown FILE]
+Usage: python benchmarks/mlp.py [NAME ...] [--tolerances SCORE ...] [--curve NAME ...]
+       [--error PERCENT] [--markdown FILE]
 
 Every network of `models.py` is compressed at the levels `balanced` and `tiny`, the latter also
 where less may be lost. Settings are chosen on validation rows; the test rows are scored once.
 Ratios are to the weights and biases in float32. How many bytes the places and values of weights
 take is compared with their entropy, and what corrections after rounding without training are worth
-with doing without. With --curve, networks of ever fewer weights are trained as `tiny` trains them,
-each from the one before, and quantized; with --error, the smallest of these is named whose error on
-the validation rows is at most that.
+with doing without. For those named after --curve, networks of ever fewer weights are trained as
+`tiny` trains them, each from the one before, and quantized; with --error, the smallest of these is
+named whose error on the validation rows is at most that.
 """
 
 from __future__ import annotations
@@ -193,12 +193,13 @@ def median_seconds(call: Any, repeats: int = 21) -> float:
     return statistics.median(times)
 
 
-def speeds(fitted: Fitted, small: Any) -> list[list[str]]:
-    """Times of predictions: scikit-learn, ONNX Runtime on the original, and the compact model.
+def speeds(fitted: Fitted, smalls: dict[str, Any]) -> list[list[str]]:
+    """Times of predictions: scikit-learn, ONNX Runtime on the original, and compact models.
 
     All in one thread; ONNX Runtime is given rows that are in float32 already.
     """
-    calls = {"scikit-learn": fitted.model.predict, "skcompress, balanced": small.predict}
+    calls = {"scikit-learn": fitted.model.predict}
+    calls |= {f"skcompress, {name}": small.predict for name, small in smalls.items()}
     try:
         import onnxruntime
         from skl2onnx import to_onnx
@@ -212,7 +213,7 @@ def speeds(fitted: Fitted, small: Any) -> list[list[str]]:
         session = onnxruntime.InferenceSession(data.SerializeToString(), options)
         calls["ONNX Runtime"] = lambda X: session.run(None, {"X": X})
     rows = []
-    for n_rows in (1, 100, 1000, 10_000):
+    for n_rows in (1, 10, 1000, 10_000):
         X = np.resize(fitted.X_test, (n_rows, fitted.X_test.shape[1]))
         for name, call in calls.items():
             given = X.astype(np.float32) if name == "ONNX Runtime" else X
@@ -228,22 +229,24 @@ def main() -> None:
     parser.add_argument(
         "--tolerances", nargs="*", type=float, default=TOLERANCES, help="of the score, for tiny"
     )
-    parser.add_argument("--curve", action="store_true", help="a curve of each model")
-    parser.add_argument("--error", type=float, help="percent of validation rows, for the curve")
+    parser.add_argument("--curve", nargs="*", default=(), help="models to draw a curve of")
+    parser.add_argument("--error", type=float, help="percent of validation rows, for the curves")
     parser.add_argument("--markdown", help="file that the tables are written to")
     arguments = parser.parse_args()
     levels, timed, coded, corrected, curves = [], [], [], [], []
     for fitted in models(arguments.names or NAMES):
         runs = [("balanced", None), *(("tiny", each) for each in arguments.tolerances)]
+        smalls = {}
         for level, tolerance in runs:
             row, small = measure(fitted, level, tolerance)
             levels.append(row)
             print(*row, flush=True)
             name = level if tolerance is None else f"{level}, {tolerance:g}"
             coded += coding(fitted, name, small)
-            timed += speeds(fitted, small) if level == "balanced" else []
+            smalls.setdefault(level, small)
+        timed += speeds(fitted, smalls)
         corrected += corrections(fitted)
-        if arguments.curve:
+        if fitted.name in arguments.curve:
             curves.append((fitted.name, curve(fitted)))
     lines = table(
         [

@@ -58,12 +58,15 @@ class SmallestNetwork:
         Part of the tolerance that may be used up.
     record : callable or None
         Is given the reports of fine-tuning.
+    cautious : float
+        Standard errors that are added to the loss on the held-out rows: of many networks, some are
+        accepted by luck.
     """
 
     share: float = 1.0
     record: Record | None = dataclasses.field(default=None, repr=False, compare=False)
+    cautious: float = 1.0
     exact: ClassVar[bool] = False
-    cautious: ClassVar[bool] = False
 
     def apply(self, model: Model, context: Context) -> Model:
         """Search."""
@@ -72,7 +75,7 @@ class SmallestNetwork:
         if context.refit is None:
             raise SkipPass("no rows to fine-tune on")
         plain_layers(network_of(model))
-        search = _Search(model, context, self.share, self.record)
+        search = _Search(model, context, self)
         try:
             search.run()
         except KeyboardInterrupt:
@@ -97,13 +100,14 @@ class _Search:
         What the training had to say.
     """
 
-    def __init__(self, model: Model, context: Context, share: float, record: Record | None) -> None:
+    def __init__(self, model: Model, context: Context, settings: SmallestNetwork) -> None:
         assert context.refit is not None
         assert context.tolerance is not None
         self.best: Model | None = None
         self.remarks: set[str] = set()
-        self._model, self._context, self._record_too = model, context, record
-        self._share, self._allowed = share, share * context.tolerance
+        self._model, self._context, self._record_too = model, context, settings.record
+        self._share, self._allowed = settings.share, settings.share * context.tolerance
+        self._cautious = settings.cautious
         weights, _ = plain_layers(network_of(model))
         self._size = sum(matrix.size for matrix in weights)
         n_operations = 6.0 * self._size * len(context.refit)
@@ -197,7 +201,7 @@ class _Search:
             found = step.apply(model, self._context)
         except SkipPass:
             return False
-        if not self._context.acceptable(found, self._allowed, cautious=False):
+        if not self._context.acceptable(found, self._allowed, cautious=self._cautious):
             return False
         if self.best is None or _n_bytes(found) < _n_bytes(self.best):
             self.best = found

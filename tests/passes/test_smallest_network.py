@@ -280,7 +280,8 @@ def test_an_interruption_before_anything_is_found_is_one(quick, digits_mlp):
 
 def test_the_search_shows_how_far_it_is(quick, digits_mlp):
     reports = []
-    _, context, calls = interrupted_search(digits_mlp, lambda step, done: False, reports)
+    found, context, calls = interrupted_search(digits_mlp, lambda step, done: False, reports)
+    assert context.acceptable(found, cautious=1.0)
     seen = [(done, total) for step, done, total in calls if step == "networks trained"]
     assert len(seen) == len(reports) + 1
     assert seen == sorted(seen)
