@@ -12,7 +12,7 @@ import numpy as np
 from ..exceptions import InvalidModelError, SkcFormatError
 from ._choose import Draft, choose, plain
 from ._codecs import CODECS, InCommon, Later, Make, Part, Spec
-from ._common import CommonReader, CommonWriter
+from ._common import MOST_COUNTS, CommonReader, CommonWriter
 from ._container import OLDEST_WRITTEN
 from ._streams import compress, decompress, split_body
 
@@ -111,15 +111,21 @@ class ArrayWriter:
         """Arguments as the header tells them, once their bytes and symbols are kept."""
         found = []
         for argument in told:
-            if isinstance(argument, InCommon) and not self._shares:
-                found += self.arguments(argument.apart.make())
-            elif isinstance(argument, InCommon):
-                self._common = self._common or CommonWriter()
-                self.version = max(self.version, _COMMON_VERSION)
-                argument.put(self._common)
+            if isinstance(argument, InCommon):
+                found += self._shared(argument)
             else:
                 found.append(self.stream(argument) if isinstance(argument, Part) else argument)
         return found
+
+    def _shared(self, argument: InCommon) -> list[int]:
+        """No arguments for what goes into the common section; others where it cannot."""
+        common = self._common or CommonWriter()
+        if not self._shares or common.n_counts + argument.n_counts > MOST_COUNTS:
+            return self.arguments(argument.apart.make())
+        self._common = common
+        self.version = max(self.version, _COMMON_VERSION)
+        argument.put(common)
+        return []
 
     def place(self, draft: Draft) -> list[Any]:
         """The description of an encoded array, whose bytes are kept."""

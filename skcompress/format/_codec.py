@@ -86,11 +86,24 @@ class Later:
 
 @dataclasses.dataclass(frozen=True)
 class InCommon:
-    """What goes into the common section; what it takes there, about; or arguments without it."""
+    """What goes into the common section.
+
+    Attributes
+    ----------
+    cost : float
+        Bytes that it takes there, about.
+    put : callable
+        Puts it there.
+    apart : Later
+        Arguments that describe it elsewhere.
+    n_counts : int
+        Counts that it learns.
+    """
 
     cost: float
     put: Put
     apart: Later
+    n_counts: int = 0
 
 
 Argument = int | Part | Later | InCommon | np.ndarray

@@ -19,6 +19,7 @@ from ._varint import read_varints, write_varints
 __all__ = [
     "BYTES_PER_COUNT",
     "MOST_BYTES",
+    "MOST_COUNTS",
     "CommonReader",
     "CommonWriter",
     "Put",
@@ -26,6 +27,9 @@ __all__ = [
 
 MOST_BYTES = 1 << 14
 """Bytes of an array from which on a section of its own costs next to nothing."""
+
+MOST_COUNTS = 1 << 22
+"""Counts that all arrays may learn together, which are summed up again and again."""
 
 BYTES_PER_COUNT = 56
 _LENGTHS, _STEP = 65, 24
@@ -48,10 +52,16 @@ def _code_head(port: Port, number: int | None) -> int:
 
 
 class CommonWriter:
-    """Collects the symbols of all small arrays, by way of their heads and of ports."""
+    """Collects the symbols of all small arrays, by way of their heads and of ports.
+
+    Attributes
+    ----------
+    n_counts : int
+        Counts that the arrays learn together.
+    """
 
     def __init__(self) -> None:
-        self._n_counts = 0
+        self.n_counts = 0
         self._encoder = Encoder()
         self._heads = WritePort({}, self._encoder)
 
@@ -66,7 +76,7 @@ class CommonWriter:
 
     def claim(self, n_counts: int) -> None:
         """Add to the counts that a reader will need."""
-        self._n_counts += n_counts
+        self.n_counts += n_counts
 
     @property
     def bits(self) -> float:
@@ -76,7 +86,7 @@ class CommonWriter:
     def finish(self) -> bytes:
         """The section."""
         n_lanes, payload = self._encoder.finish()
-        return write_varints([self._n_counts, n_lanes]) + payload
+        return write_varints([self.n_counts, n_lanes]) + payload
 
 
 Put = Callable[[CommonWriter], None]
@@ -99,6 +109,8 @@ class CommonReader:
 
     def __init__(self, data: bytes | memoryview) -> None:
         (self._left, n_lanes), used = read_varints(data, 2)
+        if self._left > MOST_COUNTS:
+            raise SkcFormatError("The common section learns too many counts.")
         self.memory = BYTES_PER_COUNT * self._left
         self._decoder = Decoder(n_lanes, data[used:])
         self._heads = ReadPort({}, self._decoder)

@@ -25,7 +25,7 @@ from ._codec import (
     take_arguments,
     whole,
 )
-from ._common import BYTES_PER_COUNT, MOST_BYTES, CommonReader, CommonWriter
+from ._common import BYTES_PER_COUNT, MOST_BYTES, MOST_COUNTS, CommonReader, CommonWriter
 from ._plan import MOST_ROWS, plan
 from ._ports import ReadPort, WritePort
 from ._rans import Decoder
@@ -37,7 +37,6 @@ __all__ = ["put_counts"]
 Take = Callable[[int], list[int]]
 """Number of whole numbers -> the next ones of a head."""
 
-_MOST_COUNTS = 1 << 22
 _MOST_STEP = 64
 _LAG = 1.01
 """Counts learn in blocks, which takes a little more than learning from every symbol."""
@@ -117,7 +116,8 @@ class _Counts:
         apart = Later(cost, lambda: _encode(array, patterns, layout))
         if cost > MOST_BYTES:
             return (apart,)
-        return (InCommon(cost - _SAVED, partial(_put, array, patterns, layout), apart),)
+        put = partial(_put, array, patterns, layout)
+        return (InCommon(cost - _SAVED, put, apart, layout.n_counts),)
 
     def read(self, spec: Spec, arguments: list[Any], reader: Reader) -> Make:
         refuse_unless(spec.dtype.kind in "biuf", "Only numbers are coded by counts.")
@@ -128,7 +128,7 @@ class _Counts:
             return reader.common(partial(_take, spec))
         stream, length, n_counts = take_arguments(arguments, 3)
         whole(length, 0, 2**62, "The length of an entropy-coded array")
-        whole(n_counts, 0, _MOST_COUNTS, "The number of counts")
+        whole(n_counts, 0, MOST_COUNTS, "The number of counts")
         data = reader.bytes(stream, length)
         reader.charge(BYTES_PER_COUNT * n_counts)
 

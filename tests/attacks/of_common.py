@@ -45,7 +45,7 @@ def commons():
     yield "payload-of-zeros", changed(payload=bytes(len(payload))), "impossible|fit|counts|where"
     yield "counts-fewer", changed(n_counts=n_counts - 1), "more counts"
     yield "counts-more", changed(n_counts=n_counts + 1), "fewer counts"
-    yield "counts-of-gigabytes", changed(n_counts=2**40), "memory"
+    yield "counts-of-gigabytes", changed(n_counts=2**40), "too many counts"
     yield "lanes-none", changed(n_lanes=0), "too short"
     yield "lanes-of-more", changed(n_lanes=200), "too short"
     yield "taken-by-an-array-too", of(coef=told, more=["u1", [1], "raw", 1]), "exactly the bytes"

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skcompress.exceptions import SkcFormatError
+from skcompress.format import _arrays
 from skcompress.format._arrays import ArrayReader, ArrayWriter
+from skcompress.format._choose import choose
 from skcompress.format._common import CommonReader, CommonWriter
 from skcompress.format._model import _encode, decode_model, encode_model
 from skcompress.ir import (
@@ -86,6 +88,16 @@ def test_equal_arrays_are_taken_once_and_in_any_order():
     reader.take_common()
     for make, array in reversed([*zip(makers, arrays, strict=True)]):
         np.testing.assert_array_equal(make(), array)
+
+
+def test_what_would_learn_too_many_counts_stays_apart(monkeypatch):
+    monkeypatch.setattr(_arrays, "MOST_COUNTS", 12)
+    rng = np.random.default_rng(0)
+    arrays = [rng.binomial(9, 0.3, n).astype(np.uint8) for n in (300, 290, 280)]
+    writer = ArrayWriter(shares=True)
+    drafts = [choose(array, ["counts"], shares=True) for array in arrays]
+    described = [writer.place(draft)[2:] for draft in drafts]
+    assert [len(arguments) for arguments in described] == [1, 4, 4]
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=30))
