@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from ..exceptions import InvalidModelError, SkcFormatError
-from ._choose import Draft, choose, plain
+from ._choose import PLAIN_WAY, Draft, Way, choose, plain
 from ._codecs import CODECS, InCommon, Later, Make, Part, Spec
 from ._common import MOST_COUNTS, CommonReader, CommonWriter
 from ._container import OLDEST_WRITTEN
@@ -59,8 +59,8 @@ class ArrayWriter:
         Store each array as it is in memory, in a stream of its own.
     scalers : sequence of tuples of ndarray or None
         Steps of scalers, of which an array's columns may be results.
-    shares : bool
-        Put small arrays into a common section.
+    way : Way
+        How encodings are chosen.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class ArrayWriter:
         *,
         mapped: bool = False,
         scalers: Sequence[tuple[np.ndarray | None, ...]] = (),
-        shares: bool = False,
+        way: Way = PLAIN_WAY,
     ) -> None:
         self.mapped = mapped
         self.version = OLDEST_WRITTEN
@@ -77,7 +77,7 @@ class ArrayWriter:
         self._dense: set[int] = set()
         self._leaves: dict[Any, int] = {}
         self._count = 0
-        self._shares = shares
+        self._way = way
         self._common: CommonWriter | None = None
 
     def add(self, array: np.ndarray) -> list[Any]:
@@ -86,7 +86,7 @@ class ArrayWriter:
             raise InvalidModelError(f"An array of dtype {array.dtype} has no place in a file.")
         if self.mapped:
             return self.place(plain(array))
-        return self.place(choose(array, scalers=self._scalers, shares=self._shares))
+        return self.place(choose(array, scalers=self._scalers, way=self._way))
 
     def finish(self) -> tuple[list[Any], list[bytes]]:
         """The header's entry for each stream, and the streams as stored."""
@@ -102,11 +102,6 @@ class ArrayWriter:
             entries.append(len(streams[-1]))
         return entries, streams
 
-    @property
-    def has_common(self) -> bool:
-        """Whether anything is in the common section."""
-        return self._common is not None
-
     def arguments(self, told: Iterable[int | Part | InCommon]) -> list[int]:
         """Arguments as the header tells them, once their bytes and symbols are kept."""
         found = []
@@ -120,7 +115,7 @@ class ArrayWriter:
     def _shared(self, argument: InCommon) -> list[int]:
         """No arguments for what goes into the common section; others where it cannot."""
         common = self._common or CommonWriter()
-        if not self._shares or common.n_counts + argument.n_counts > MOST_COUNTS:
+        if not self._way.shares or common.n_counts + argument.n_counts > MOST_COUNTS:
             return self.arguments(argument.apart.make())
         self._common = common
         self.version = max(self.version, _COMMON_VERSION)

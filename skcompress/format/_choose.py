@@ -160,9 +160,7 @@ def _sample(array: np.ndarray) -> np.ndarray:
     return np.concatenate([array[start : start + piece] for start in starts])
 
 
-def _behind(
-    array: np.ndarray, steps: tuple[np.ndarray | None, ...], way: Way
-) -> Draft | None:
+def _behind(array: np.ndarray, steps: tuple[np.ndarray | None, ...], way: Way) -> Draft | None:
     """An array whose columns are results of a scaler, if they are."""
     if any(step is not None and step.shape != array.shape[1:] for step in steps):
         return None

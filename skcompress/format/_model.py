@@ -13,6 +13,7 @@ from ..exceptions import InvalidModelError, SkcFormatError
 from ..ir import TAGS, Model, Node, Rescale
 from ..runtime import memory_to_predict
 from ._arrays import ArrayReader, ArrayWriter, read_only
+from ._choose import PLAIN_WAY, Way
 from ._container import body_start, header_memory, unpack
 from ._container import pack as pack_file
 from ._packs import KEY, PACKS, pack
@@ -32,8 +33,9 @@ _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 ALIGNMENT = 64
 """In the mapped layout: a line of cache, and more than any dtype asks for."""
 
+_WAYS = (Way(shares=True, tiny=8), Way(tiny=8), Way())
 _SMALL = 2048
-"""Bytes of a file up to which it is tried with and without a common section."""
+"""Bytes of a file up to which all ways are tried, not the first one alone."""
 
 # What describes a node or an array while a file is read, and what holds it then, in bytes.
 _MEMORY_PER_NODE = 4096
@@ -46,22 +48,26 @@ Build = Callable[[], Any]
 
 def encode_model(model: Model, *, mapped: bool = False) -> bytes:
     """The bytes of a file that holds the model."""
-    data, shares = _encode(model, mapped=mapped, shares=not mapped)
-    if shares and len(data) < _SMALL:
-        # What the common section takes by itself may be more than it saves.
-        data = min(data, _encode(model)[0], key=len)
-    return data
+    if mapped:
+        return _encode(model, PLAIN_WAY, mapped=True)
+    first, *others = _WAYS
+    data = _encode(model, first)
+    if len(data) > _SMALL:
+        return data
+    # What the common section takes by itself may be more than it saves, and LZMA likes to see tiny
+    # arrays beside each other.
+    return min([data, *(_encode(model, way) for way in others)], key=len)
 
 
-def _encode(model: Model, *, mapped: bool = False, shares: bool = False) -> tuple[bytes, bool]:
-    """The bytes of a file, and whether it has a common section, which it may with `shares`."""
-    writer = ArrayWriter(mapped=mapped, scalers=_scalers(model), shares=shares)
+def _encode(model: Model, way: Way, *, mapped: bool = False) -> bytes:
+    """The bytes of a file."""
+    writer = ArrayWriter(mapped=mapped, scalers=_scalers(model), way=way)
     tree = _write(model, _ROOT, writer, "model")
     entries, streams = writer.finish()
     header = {"m": tree, "s": entries}
     if mapped:
-        return pack_file({"a": ALIGNMENT, **header}, streams, ALIGNMENT), False
-    return pack_file(header, streams, version=writer.version), writer.has_common
+        return pack_file({"a": ALIGNMENT, **header}, streams, ALIGNMENT)
+    return pack_file(header, streams, version=writer.version)
 
 
 def _scalers(model: Model) -> list[tuple[np.ndarray | None, ...]]:

@@ -6,7 +6,7 @@ import numpy as np
 from craft import deflate, model, pack
 
 from skcompress.format._arrays import ArrayWriter
-from skcompress.format._choose import choose
+from skcompress.format._choose import Way, choose
 from skcompress.format._varint import read_varints, write_varints
 
 
@@ -14,8 +14,9 @@ def commons():
     """Name, file and error of each attack."""
     rng = np.random.default_rng(0)
     coef = rng.integers(0, 5, (1, 400)).astype(float)
-    writer = ArrayWriter(shares=True)
-    told = writer.place(choose(coef, ["counts"], shares=True))
+    way = Way(shares=True)
+    writer = ArrayWriter(way=way)
+    told = writer.place(choose(coef, ["counts"], way=way))
     _, (_, section) = writer.finish()
     assert told[2:] == ["counts"]
 

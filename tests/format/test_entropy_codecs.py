@@ -14,7 +14,7 @@ from skcompress.exceptions import SkcFormatError
 from skcompress.format import _rans
 from skcompress.format._arrays import ArrayReader, ArrayWriter
 from skcompress.format._binning import Binning
-from skcompress.format._choose import choose
+from skcompress.format._choose import Way, choose
 from skcompress.format._codecs import CODECS
 
 NUMBERS = ["b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"]
@@ -35,8 +35,9 @@ PLAIN = plain_reader()
 
 def written(array, name, *, shares=False):
     """Description, entries and body of an array in a codec."""
-    writer = ArrayWriter(shares=shares)
-    description = writer.place(choose(array, [name], shares=shares))
+    way = Way(shares=shares)
+    writer = ArrayWriter(way=way)
+    description = writer.place(choose(array, [name], way=way))
     entries, streams = writer.finish()
     return description, entries, b"".join(streams)
 

@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from skcompress.exceptions import SkcFormatError
 from skcompress.format import _rans
+from skcompress.format._choose import PLAIN_WAY
 from skcompress.format._common import CommonWriter
 from skcompress.format._container import unpack
 from skcompress.format._counts import put_counts
@@ -89,11 +90,11 @@ def test_files_say_that_they_need_version_3_and_are_smaller(monkeypatch):
     rng = np.random.default_rng(0)
     matrix = np.where(crowded(784, 300), rng.normal(size=(784, 300)).round(1), 0.0)
     model = model_of(matrix)
-    data, _ = _encode(model)
+    data = _encode(model, PLAIN_WAY)
     assert data[8] == 3
     np.testing.assert_array_equal(weights_of(decode_model(data, 2**30)).decode(), matrix)
     monkeypatch.delitem(PACKS, "pattern")
-    old, _ = _encode(model)
+    old = _encode(model, PLAIN_WAY)
     assert old[8] == 2
     assert len(data) < 0.95 * len(old)
 
@@ -107,7 +108,7 @@ def test_other_dtypes_are_written_as_before():
         sparse.replace(indptr=sparse.indptr.astype(np.int32)),
     ):
         network = DenseNetwork(layers=(layer.replace(weights=odd),))
-        written, _ = _encode(model.with_predictor(network))
+        written = _encode(model.with_predictor(network), PLAIN_WAY)
         found = weights_of(decode_model(written, 2**30))
         assert found.indices.dtype == odd.indices.dtype
         assert found.indptr.dtype == odd.indptr.dtype
@@ -115,7 +116,7 @@ def test_other_dtypes_are_written_as_before():
 
 
 def test_header_tells_the_shape():
-    header, _ = unpack(_encode(model_of(crowded(200, 80).astype(float)))[0], 2**30)
+    header, _ = unpack(_encode(model_of(crowded(200, 80).astype(float)), PLAIN_WAY), 2**30)
     weights = header["m"]["chain"]["predictor"]["layers"][0]["weights"]
     assert weights["*"][0] == "pattern"
     assert weights["*"][3:5] == [200, 80]
