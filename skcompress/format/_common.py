@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..exceptions import SkcFormatError
-from ._ports import BITS, Port, ReadPort, Stream, WritePort, bit_length, code_bits
+from ._ports import Port, ReadPort, WritePort, code_numbers
 from ._rans import Decoder, Encoder
 from ._varint import read_varints, write_varints
 
@@ -32,23 +32,14 @@ MOST_COUNTS = 1 << 22
 """Counts that all arrays may learn together, which are summed up again and again."""
 
 BYTES_PER_COUNT = 56
-_LENGTHS, _STEP = 65, 24
+_STEP = 24
+"""How fast the lengths of numbers in heads are learned."""
 
 
 def _code_head(port: Port, number: int | None) -> int:
-    """Pass a whole number through: how many bits it has, then what follows the highest."""
+    """Pass a whole number below ``2 ** 64`` through, in a call of its own."""
     told = None if number is None else np.array([number], np.uint64)
-    low = np.zeros(1, np.int64)
-    length = port.code(
-        Stream("head length", (_LENGTHS, _STEP)),
-        1,
-        None if told is None else bit_length(told),
-        lambda _: (low, low + _LENGTHS),
-    )
-    rest = np.maximum(length - 1, 0)
-    highest = (length > 0).astype(np.uint64) << rest.astype(np.uint64)
-    told = None if told is None else told - highest
-    return int((highest | code_bits(port, Stream("head bits", BITS), rest, told))[0])
+    return int(code_numbers(port, "head", told, np.zeros(1, np.int64), 1, step=_STEP)[0])
 
 
 class CommonWriter:

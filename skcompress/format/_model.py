@@ -33,7 +33,7 @@ _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 ALIGNMENT = 64
 """In the mapped layout: a line of cache, and more than any dtype asks for."""
 
-_WAYS = (Way(shares=True, tiny=8), Way(tiny=8), Way())
+_WAYS = (Way(shares=True), Way(shares=True, tiny=8), Way(tiny=8), Way())
 _SMALL = 2048
 """Bytes of a file up to which all ways are tried, not the first one alone."""
 

@@ -61,11 +61,9 @@ def put_pattern(
     _code_pattern(section.port({"places": head[-1]}), head, axes, stays, quick=True)
 
 
-def pattern_bits(
-    indices: np.ndarray, indptr: np.ndarray, n_columns: int, *, quick: bool = False
-) -> float:
+def pattern_bits(indices: np.ndarray, indptr: np.ndarray, n_columns: int) -> float:
     """Bits that the symbols of the section take, without its head and the coder's last state."""
-    _, bits = _planned(*_axes(indices, indptr, n_columns), quick=quick)
+    _, bits = _planned(*_axes(indices, indptr, n_columns), quick=False)
     return bits
 
 

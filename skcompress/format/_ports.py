@@ -254,6 +254,8 @@ def code_numbers(
     numbers: np.ndarray | None,
     context: np.ndarray,
     n_contexts: int,
+    *,
+    step: int = 2,
 ) -> np.ndarray:
     """Pass whole numbers below ``2 ** 64`` through: the number of bits by counts, then the bits.
 
@@ -269,15 +271,17 @@ def code_numbers(
         Each number's context.
     n_contexts : int
         Number of contexts.
+    step : int
+        How fast the numbers of bits are learned.
 
     Returns
     -------
     ndarray of uint64
         The numbers.
     """
-    variants = [(_LENGTHS, 2)]
+    variants = [(_LENGTHS, step)]
     if n_contexts > 1:
-        variants.append((_LENGTHS * n_contexts, 2))
+        variants.append((_LENGTHS * n_contexts, step))
     lows = (np.zeros_like(context), context * _LENGTHS)
     length = port.code(
         Stream(f"{name} length", *variants, largest=_NUMBER_BLOCK),
