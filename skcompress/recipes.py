@@ -145,6 +145,9 @@ _REDUCING_AND_ROUNDING = 0.65
 _ALL_ROUNDED = 0.8
 """The same after that of the coefficients; what is left is for rows that were never looked at."""
 
+_GENTLE = 4
+"""Candidates of 8 bits and more: where they change no held-out row, few rows will do."""
+
 
 _FEWER_WEIGHTS = Strongest(
     tuple(
@@ -164,8 +167,16 @@ def _linear_quantizer(scheme: str, n_bits: int | str | None) -> Recipe:
     # One step for a whole row wants columns of like size.
     scalers = FirstOf(((SimplifyScalers(),), (FoldScalers(),)))
     if isinstance(n_bits, str):
-        return (scalers, _FEWER_WEIGHTS, SparseStorage(), Strongest(_linear_bits(scheme)))
+        return (scalers, *_fewer_weights_and_bits(scheme))
     return (scalers, QuantizeWeights(scheme, n_bits))
+
+
+def _fewer_weights_and_bits(scheme: str) -> Recipe:
+    # Judged as those that are left were: more cautiously, no number of bits might be accepted.
+    bits = Strongest(
+        _linear_bits(scheme), cautious=False, expected=True, gentle=_GENTLE, imitate=True
+    )
+    return (_FEWER_WEIGHTS, SparseStorage(), bits)
 
 
 def _linear_bits(scheme: str) -> tuple[Recipe, ...]:
@@ -191,6 +202,7 @@ def _rounded_vectors(scheme: str, refits: Recipe, share: float) -> Strongest:
         share=share,
         cautious=False if allot else 1.0,
         expected=allot,
+        gentle=_GENTLE,
         imitate=True,
     )
 
@@ -199,7 +211,14 @@ def _rounded_coefficients(*, reduces: bool) -> Strongest:
     if reduces:
         few = (4, 5, 6, 7, 8, 10, 12, 16)
         rounded = tuple((RoundCoefficients(b),) for b in few)
-        return Strongest(rounded, share=_ALL_ROUNDED, cautious=False, expected=True, imitate=True)
+        return Strongest(
+            rounded,
+            share=_ALL_ROUNDED,
+            cautious=False,
+            expected=True,
+            gentle=_GENTLE,
+            imitate=True,
+        )
     bits = (6, 8, 10, 12, 16)
     return Strongest(tuple((QuantizeCoefficients(b),) for b in bits), imitate=True)
 
@@ -445,12 +464,9 @@ def _network_level(level: str) -> Recipe:
 def _linear_level(level: str) -> Recipe:
     if level == "lossless":
         return (FoldScalers(), DropTerms(only_exact=True), SparseStorage())
-    bits = _linear_bits("affine")
     if level == "safe":
-        return (FoldScalers(), SparseStorage(), Strongest(bits))
-    # Judged as those that are left were: more cautiously, no number of bits might be accepted.
-    rounded = Strongest(bits, cautious=False, expected=True, imitate=True)
-    return (FoldScalers(), _FEWER_WEIGHTS, SparseStorage(), rounded)
+        return (FoldScalers(), SparseStorage(), Strongest(_linear_bits("affine")))
+    return (FoldScalers(), *_fewer_weights_and_bits("affine"))
 
 
 _LEVEL_RECIPES: dict[type[Node], Callable[[str], Recipe]] = {

@@ -39,6 +39,9 @@ class Strongest:
         The file must become smaller, which ways of storing something else do not promise.
     expected : bool
         Judge by `Context.expected_loss` instead, for candidates that imitate the original.
+    gentle : int
+        How many of the weakest candidates are accepted, too, where they change no held-out label:
+        however few rows there are, of which none can promise much.
     imitate : bool
         Of numbers, the distance from the original's, too, must stay within the tolerance: the
         score of one sample may profit from an error that costs the next one.
@@ -50,6 +53,7 @@ class Strongest:
     cautious: float = True
     agreement: float = 0.0
     expected: bool = False
+    gentle: int = 0
     imitate: bool = False
     smaller: bool = False
     exact: ClassVar[bool] = False
@@ -77,8 +81,9 @@ class Strongest:
                 smaller = step.apply(smaller, context)
             context.report_progress("settings tried", done + 1, len(self.candidates))
             allowed = self.share * context.tolerance
+            gentle = done >= len(self.candidates) - self.gentle
             if (
-                self._accepts(smaller, allowed, context)
+                (self._accepts(smaller, allowed, context) or (gentle and _keeps(smaller, context)))
                 and (not self.agreement or context.agreement(smaller) >= self.agreement)
                 and (not self.imitate or context.imitates(smaller, allowed))
                 and (most is None or file_bytes(smaller) < most)
@@ -92,6 +97,11 @@ class Strongest:
             good = context.expected_loss(model) <= allowed + 1e-12
             return good and context.acceptable(model, cautious=False)
         return context.acceptable(model, allowed, cautious=self.cautious)
+
+
+def _keeps(model: Model, context: Context) -> bool:
+    """Whether every held-out row has the label that it had."""
+    return bool(model.head.labels) and context.agreement(model) == 1.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits, make_regression
+from sklearn.datasets import load_digits, load_iris, make_regression
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
@@ -11,7 +12,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 import skcompress as skc
 from skcompress.families import lift
-from skcompress.ir import decode
+from skcompress.ir import Affine, decode
 from skcompress.passes import Context, Data, PruneLinear, RefitLinear, SkipPass
 from skcompress.runtime import CompactModel
 
@@ -49,6 +50,21 @@ def test_of_texts_few_words_count(make):
     assert small.score(texts[400:], labels[400:]) >= model.score(texts[400:], labels[400:]) - 0.02
     again = skc.loads(skc.dumps(small))
     np.testing.assert_array_equal(again.predict(texts[400:]), small.predict(texts[400:]))
+
+
+@pytest.mark.parametrize("n_held_out", [30, 75])
+@pytest.mark.parametrize("make", [LogisticRegression, lambda: LinearSVC(random_state=0)])
+def test_few_rows_are_enough_to_choose_bits(make, n_held_out):
+    X, y = load_iris(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(y))
+    (X, y), rows = (X[order], y[order]), slice(75, 75 + n_held_out)
+    frozen = FrozenEstimator(make().fit(X[:75], y[:75]))
+    small = skc.SVMQuantizer(frozen, n_bits="auto")
+    small.fit(X[:75], y[:75], X_val=X[rows], y_val=y[rows])
+    coef = small.model_.ir.predictor.coef
+    assert isinstance(coef, Affine)
+    assert coef.bits >= 8 or n_held_out > 50
+    assert np.mean(small.predict(X) == frozen.predict(X)) >= 0.99
 
 
 def test_a_weight_counts_by_what_it_moves():
