@@ -20,6 +20,7 @@ from .passes import (
     Cheapest,
     Condense,
     CostComplexity,
+    DropDependent,
     DropMissing,
     DropTerms,
     EqualizeLayers,
@@ -115,7 +116,7 @@ def svm_recipe(
     assert isinstance(predictor, KernelExpansion)
     # Vectors placed freely would not stay sparse.
     reduces = n_vectors is not None and refit and not isinstance(predictor.vectors, Sparse)
-    steps: list[Pass] = []
+    steps: list[Pass] = [] if reduces else [DropDependent()]
     if n_vectors is not None and reduces:
         steps.append(ReduceVectors(n_vectors, share=_REDUCING, record=record))
     elif isinstance(n_vectors, str):
@@ -142,6 +143,8 @@ _REDUCING = 0.5
 """Part of the tolerance that fewer vectors may use up, on rows that did the choosing."""
 _REDUCING_AND_ROUNDING = 0.65
 """The same after their rounding."""
+_SAFE_MOVE = 1e-3
+"""Of the outputs' root mean square, by which `safe` lets them move for fewer vectors."""
 _ALL_ROUNDED = 0.8
 """The same after that of the coefficients; what is left is for rows that were never looked at."""
 
@@ -422,16 +425,18 @@ def _tree_level(level: str, *, boosted: bool = False) -> Recipe:
 def _kernel_level(predictor: Node, level: str) -> Recipe:
     assert isinstance(predictor, KernelExpansion)
     if level == "lossless":
-        return ()
-    fewer: Recipe
-    if isinstance(predictor.vectors, Sparse):
-        fewer = (_fewer_kept(),) if level == "tiny" else ()
-    else:
-        fewer = () if level == "safe" else (ReduceVectors("auto", share=_REDUCING),)
-    reduces = any(isinstance(step, ReduceVectors) for step in fewer)
+        return (DropDependent(),)
+    fewer: Recipe = ()
+    reduces = level != "safe" and not isinstance(predictor.vectors, Sparse)
+    if reduces:
+        fewer = (ReduceVectors("auto", share=_REDUCING),)
+    elif level == "tiny":
+        fewer = (_fewer_kept(),)
     refits = (RefitDecisions() if reduces else RefitDual(),)
     share = _REDUCING_AND_ROUNDING if fewer else 1.0
+    dependent = DropDependent(_SAFE_MOVE if level == "safe" else 0.0)
     return (
+        *(() if reduces else (dependent,)),
         *fewer,
         _rounded_vectors("auto", refits, share),
         _rounded_coefficients(reduces=reduces),

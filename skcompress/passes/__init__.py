@@ -9,6 +9,7 @@ from .ccp import CostComplexity
 from .choose import Cheapest, FirstOf, Strongest
 from .condense import Condense
 from .cuts import CutDepth, MergeLeaves, ReducedError
+from .dependent import DropDependent
 from .depths import PruneDepths
 from .dual import RefitDual
 from .ensemble import SelectTrees
@@ -48,6 +49,7 @@ __all__ = [
     "CostComplexity",
     "CutDepth",
     "Data",
+    "DropDependent",
     "DropMissing",
     "DropNotes",
     "DropTerms",

@@ -223,6 +223,8 @@ class Context:
 
     def _predict(self, model: Model) -> np.ndarray:
         assert self.held_out is not None
+        if model is self.original:
+            return self._answers
         X = self.held_out.X
         found = self.once("answers", model, lambda: np.asarray(CompactModel(model).predict(X)))
         return np.asarray(found)

@@ -26,7 +26,7 @@ _MOST_DENSE = 50_000_000
 _COST = 100
 """What a kernel value costs beside the products, in multiplications."""
 _BETWEEN = 2.0
-_TEACHING = 3e10
+_TEACHING = 2e10
 """Most work for what the original says of rows in between: some seconds."""
 _WORK = 4e10
 _SEARCH = 1.2e11
@@ -134,16 +134,16 @@ class Fit:
         aims = [loss.near] if self.by_class or loss.near is loss.start else [loss.start, loss.near]
         # Scores of classes are far from exact anyway: small coefficients bear rounding better.
         ridge = _CLASS_RIDGE if self.by_class else _START_RIDGE
+        means = self._means(count)
         found: list[tuple[float, int, Reduced]] = []
-        for vectors, width in [
-            *((self._means(count), width) for width in widths),
-            (self._strongest(count), 1.0),
-        ]:
-            values, _ = before(vectors - self.moving.center, gamma * width)
-            for aim in aims:
-                coef, intercept, _ = least_squares(values, aim, ridge)
+        for vectors, width in [*((means, w) for w in widths), (self._strongest(count), 1.0)]:
+            moved = vectors - self.moving.center
+            (values, _), (others, _) = (part(moved, gamma * width) for part in (before, after))
+            coef, intercept, _ = least_squares(values, np.hstack(aims), ridge)
+            each = zip(*(np.split(part, len(aims)) for part in (coef, intercept)), strict=True)
+            for coef, intercept in each:
                 start = Reduced(vectors, coef, intercept, gamma * width)
-                found.append((_error(after, judge, start), len(found), start))
+                found.append((_error_of(others, judge, start), len(found), start))
         return min(found)[2]
 
     def some_rows(self) -> np.ndarray:
@@ -172,7 +172,7 @@ class Fit:
         if self.by_class and isinstance(self.loss, VoteMargins):
             return self._searched(reduced, effort)
         polished = self._moved(reduced, effort)
-        some = self.some_rows()
+        some = self.some_rows()[::2]
         moving, loss = self.moving.of_rows(some), self.loss.of_rows(some)
         return min(polished, reduced, key=lambda each: _error(moving, loss, each))
 
@@ -307,5 +307,9 @@ def _between(
 
 def _error(kernel: MovingKernel, loss: Loss, reduced: Reduced) -> float:
     values, _ = kernel(reduced.vectors - kernel.center, reduced.gamma)
+    return _error_of(values, loss, reduced)
+
+
+def _error_of(values: np.ndarray, loss: Loss, reduced: Reduced) -> float:
     scores = values @ reduced.coef.T.astype(np.float32) + reduced.intercept.astype(np.float32)
     return float(np.sqrt(2 * loss(scores)[0]))
