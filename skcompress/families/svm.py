@@ -184,18 +184,39 @@ def _lower(cls: Any) -> Callable[[Model, bool], Any]:
 
 def _as_kernel(model: Model, cls: Any) -> KernelExpansion:
     """The kernel expansion; a linear map becomes one over as many vectors as it has rows."""
-    predictor = model.predictor
+    predictor, head = model.predictor, model.head
+    n_classes = len(head.target) if isinstance(head, OneVsOne) else 0
     if isinstance(predictor, KernelExpansion):
-        return predictor
+        shared = predictor.group_sizes is None and n_classes > 2
+        return _copied(predictor, n_classes) if shared else predictor
     if not isinstance(predictor, LinearMap):
         raise UnsupportedEstimatorError(f"{cls.__name__} holds a kernel expansion.")
-    if isinstance(model.head, OneVsOne) and len(model.head.target) > 2:
-        return _linear_pairs(predictor, len(model.head.target))
+    if n_classes > 2:
+        return _linear_pairs(predictor, n_classes)
     return KernelExpansion(
         vectors=predictor.coef,
         coef=np.eye(predictor.n_outputs),
         intercept=predictor.intercept,
         kernel="linear",
+    )
+
+
+def _copied(kernel: KernelExpansion, n_classes: int) -> KernelExpansion:
+    """Vectors that all classes share, once for each class but the last.
+
+    The copy of class i has the coefficients of its pairs with later classes.
+    """
+    vectors, pairs = decode(kernel.vectors), decode(kernel.coef)
+    n_vectors = len(vectors)
+    coef = np.zeros((n_classes - 1, n_classes - 1, n_vectors))
+    for place, (i, j) in enumerate(itertools.combinations(range(n_classes), 2)):
+        coef[j - 1, i] = pairs[place]
+    sizes = np.full(n_classes, n_vectors, np.uint32)
+    sizes[-1] = 0
+    return kernel.replace(
+        vectors=np.tile(vectors, (n_classes - 1, 1)),
+        coef=coef.reshape(n_classes - 1, -1),
+        group_sizes=sizes,
     )
 
 
@@ -230,10 +251,6 @@ def _sizes(kernel: KernelExpansion, head: Head) -> np.ndarray:
     if kernel.group_sizes is not None:
         return kernel.group_sizes.astype(np.int64)
     total = kernel.n_vectors
-    if isinstance(head, OneVsOne) and len(head.target) > 2:
-        raise UnsupportedEstimatorError(
-            "scikit-learn's SVC holds vectors grouped by class; this model shares them."
-        )
     if isinstance(head, OneVsOne):
         # Which of two classes a vector is counted to changes no prediction.
         return np.array([math.ceil(total / 2), total // 2])

@@ -1,5 +1,6 @@
 """Kernel machines go into the IR, predict within the bound, and come back."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -11,9 +12,13 @@ from sklearn.base import clone, is_classifier
 from sklearn.datasets import load_digits, load_iris, make_classification, make_regression
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics.pairwise import pairwise_kernels
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR, OneClassSVM
 
+import skcompress as skc
 from skcompress.exceptions import UnsupportedEstimatorError
 from skcompress.families import lift, lower
 from skcompress.ir import KernelExpansion, LinearMap, OneVsOne, Outlier, Sparse, decode
@@ -294,13 +299,51 @@ def test_lowered_attributes():
     np.testing.assert_allclose(lower(lift(linear)).coef_, linear.coef_, rtol=1e-10, atol=1e-12)
 
 
-def test_shared_vectors_cannot_be_lowered():
-    X, y = classes(3)
-    model = lift(SVC().fit(X, y))
-    kernel = model.predictor
-    shared = kernel.replace(group_sizes=None, coef=np.ones((3, kernel.n_vectors)))
-    with pytest.raises(UnsupportedEstimatorError, match="grouped by class"):
-        lower(model.with_predictor(shared))
+@pytest.mark.parametrize("shape", ["ovo", "ovr"])
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("cls", CLASSIFIERS)
+def test_shared_vectors_come_back_as_copies(cls, kernel, shape):
+    X, y = classes(4)
+    rng = np.random.default_rng(0)
+    nu = {"nu": 0.2} if cls is NuSVC else {"probability": True}
+    svm = cls(kernel="poly", decision_function_shape=shape, random_state=0, **nu)
+    model = lift(fit(svm, X, y))
+    shared = KernelExpansion(
+        vectors=X[:7],
+        coef=rng.normal(size=(6, 7)),
+        intercept=rng.normal(size=6),
+        kernel=kernel,
+        gamma=0.3,
+        coef0=0.5,
+        degree=2,
+    )
+    compact = CompactModel(model.with_predictor(shared))
+    back = lower(compact.ir)
+    assert type(back) is cls
+    assert back.n_support_.tolist() == [7, 7, 7, 0]
+    assert back.dual_coef_.shape == (3, 21)
+    assert (back.support_vectors_[7:14] == X[:7]).all()
+    for other in (back, pickle.loads(pickle.dumps(back)), CompactModel(lift(back))):
+        assert_same(back, other, X)
+        np.testing.assert_array_equal(other.predict(X), compact.predict(X))
+        np.testing.assert_allclose(
+            other.decision_function(X), compact.decision_function(X), atol=1e-9
+        )
+    if cls is SVC:
+        np.testing.assert_allclose(back.predict_proba(X), compact.predict_proba(X), atol=1e-9)
+    refitted = fit(clone(back), X, y)
+    assert refitted.dual_coef_.shape == (3, len(refitted.support_)) != (3, 21)
+
+
+def test_a_reduced_machine_comes_back():
+    X, y = load_digits(return_X_y=True)
+    svc = make_pipeline(StandardScaler(), SVC()).fit(X[:300], y[:300])
+    quantizer = skc.SVMQuantizer(FrozenEstimator(svc), n_vectors=20, n_bits=6, keep_notes=True)
+    small = quantizer.fit(X[:300], y[:300]).model_
+    back = skc.to_sklearn(small)
+    assert type(back[-1]) is SVC
+    np.testing.assert_array_equal(back.predict(X), small.predict(X))
+    np.testing.assert_allclose(back.decision_function(X), small.decision_function(X), atol=1e-9)
 
 
 def test_arrays_are_not_shared_with_the_original():
