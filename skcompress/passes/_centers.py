@@ -7,10 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-__all__ = ["group_means", "pivots", "shares"]
+__all__ = ["group_means", "merged_vectors", "pivots", "shares"]
 
 _ROUNDS = 10
 _BLOCKS = 32
+_MOST_COMPARED = 4_000
+_TINY = np.float32(1e-30)
 
 
 def shares(sizes: np.ndarray, weights: np.ndarray, total: int) -> np.ndarray:
@@ -64,6 +66,70 @@ def _means(rows: np.ndarray, count: int, generator: np.random.Generator) -> np.n
             break
         centers[filled] = means
     return centers
+
+
+def merged_vectors(
+    vectors: np.ndarray, weights: np.ndarray, groups: np.ndarray, total: int
+) -> np.ndarray:
+    """Neighbours of a group merged, again and again, until few vectors are left.
+
+    Two vectors are replaced by their weighted mean, which has the sum of their weights; the pairs
+    go first that this moves least. Of very many vectors of a group some stand for all.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_vectors, n_features)
+        Vectors.
+    weights : ndarray of shape (n_vectors,)
+        Size of the coefficients of each.
+    groups : ndarray of int, of shape (n_vectors,)
+        Vectors of different groups are not merged.
+    total : int
+        How many are left, if there are no more groups.
+    """
+    sizes = np.bincount(groups)
+    rank = np.empty(groups.size, int)
+    rank[np.argsort(groups, kind="stable")] = np.concatenate([np.arange(n) for n in sizes])
+    some = rank % -(-sizes // _MOST_COMPARED)[groups] == 0
+    points, weight = vectors[some].astype(np.float32), weights[some].astype(np.float32)
+    groups = groups[some]
+    while points.shape[0] > total:
+        first, second, cost = _mutual_neighbours(points, weight, groups)
+        # The cheaper half at most: others may find cheaper partners then.
+        order = np.argsort(cost, kind="stable")[: min(len(points) - total, -(-cost.size // 2))]
+        if not order.size:
+            break
+        first, second = first[order], second[order]
+        both = weight[first] + weight[second]
+        share = weight[second] / np.maximum(both, _TINY)
+        points[first] += share[:, np.newaxis] * (points[second] - points[first])
+        weight[first] = both
+        left = np.ones(points.shape[0], bool)
+        left[second] = False
+        points, weight, groups = points[left], weight[left], groups[left]
+    strongest = np.sort(np.argsort(-weight, kind="stable")[:total])
+    return points[strongest].astype(np.float64)
+
+
+def _mutual_neighbours(
+    points: np.ndarray, weight: np.ndarray, groups: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of which each is the other's cheapest to merge with, and what merging costs."""
+    parts = []
+    for group in np.unique(groups):
+        own = np.flatnonzero(groups == group)
+        rows, heavy = points[own], weight[own]
+        lengths = np.einsum("ij,ij->i", rows, rows)
+        gaps = lengths[:, np.newaxis] + lengths - 2 * (rows @ rows.T)
+        # What the weighted squares grow by.
+        gaps *= heavy[:, np.newaxis] * heavy / np.maximum(heavy[:, np.newaxis] + heavy, _TINY)
+        np.fill_diagonal(gaps, np.inf)
+        nearest = gaps.argmin(axis=1)
+        places = np.arange(own.size)
+        mutual = np.flatnonzero((nearest[nearest] == places) & (places < nearest))
+        parts.append((own[mutual], own[nearest[mutual]], gaps[mutual, nearest[mutual]]))
+    first, second, cost = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return first, second, cost
 
 
 def pivots(

@@ -140,9 +140,10 @@ class Context:
         """What a model that imitates the original will lose on rows to come.
 
         Few held-out rows change their label, so what these happen to lose says little. The
-        measured loss is therefore drawn towards a quarter of the rows that changed, about what
-        such a change costs, by how sure the one and the other are. For numbers and scorers of
-        the user's: the measured loss and half a standard error.
+        measured loss is therefore drawn towards what changes cost as a rule, by how sure the one
+        and the other are: a quarter of the rows that changed, or more where these are not few
+        beside those that the original gets wrong, since only such rows can be put right. For
+        numbers and scorers of the user's: the measured loss and half a standard error.
         """
         (base, base_parts), (score, parts) = self._baseline, self._measure(model)
         error = _standard_error(base_parts - parts)
@@ -150,8 +151,9 @@ class Context:
             return base - score + 0.5 * error
         # One row more might have changed: of few rows, none need be a lucky draw.
         n_rows = base_parts.size
-        changed = (n_rows * (1.0 - self.agreement(model)) + 1.0) / (n_rows + 1.0)
-        usual = _COST_OF_CHANGE * changed
+        seen = 1.0 - self.agreement(model)
+        changed, wrong = ((n_rows * each + 1.0) / (n_rows + 1.0) for each in (seen, 1.0 - base))
+        usual = max(_COST_OF_CHANGE, seen / (seen + wrong)) * changed
         if error == 0:
             return max(base - score, usual)
         spread = _SPREAD_OF_COST * usual

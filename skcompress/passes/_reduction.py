@@ -11,7 +11,7 @@ from ..ir import Array, Codebook, KernelExpansion, LowRank, Model, OneVsOne, dec
 from ..runtime._registry import compile_node
 from ..runtime._rows import CsrRows, as_dense
 from ._base import SkipPass
-from ._centers import group_means, pivots, shares
+from ._centers import group_means, merged_vectors, pivots, shares
 from ._context import Context
 from ._decisions import Loss, Values, VoteMargins, decisions_of, winners
 from ._descent import descend
@@ -117,7 +117,7 @@ class Fit:
         return self.polish(self._start(count), effort)
 
     def _start(self, count: int) -> Reduced:
-        """Means of clusters or vectors of the original, whichever rows not fitted to prefer.
+        """Merged vectors, means of clusters or vectors, whichever rows not fitted to prefer.
 
         Few vectors may see farther or less far than many: the same rows choose gamma, and
         whether decisions beyond the margin are aimed for.
@@ -134,9 +134,13 @@ class Fit:
         aims = [loss.near] if self.by_class or loss.near is loss.start else [loss.start, loss.near]
         # Scores of classes are far from exact anyway: small coefficients bear rounding better.
         ridge = _CLASS_RIDGE if self.by_class else _START_RIDGE
-        means = self._means(count)
+        merged = self._merged(count)
         found: list[tuple[float, int, Reduced]] = []
-        for vectors, width in [*((means, w) for w in widths), (self._strongest(count), 1.0)]:
+        for vectors, width in [
+            *((merged, width) for width in widths),
+            (self._means(count), 1.0),
+            (self._strongest(count), 1.0),
+        ]:
             moved = vectors - self.moving.center
             (values, _), (others, _) = (part(moved, gamma * width) for part in (before, after))
             coef, intercept, _ = least_squares(values, np.hstack(aims), ridge)
@@ -156,6 +160,15 @@ class Fit:
         counts = shares(np.bincount(self.groups), self.weights, count)
         own = self.rows[: len(self.groups)]
         return group_means(own, self.groups, counts, self.context.generator())
+
+    def _merged(self, count: int) -> np.ndarray:
+        vectors, coef = decode(self.kernel.vectors), decode(self.kernel.coef)
+        if self.kernel.group_sizes is not None:
+            sizes = self.kernel.group_sizes.astype(np.int64)
+            groups = np.repeat(np.arange(sizes.size), sizes)
+        else:
+            groups = (coef[0] > 0).astype(np.int64)
+        return merged_vectors(vectors, np.abs(coef).sum(axis=0), groups, count)
 
     def _strongest(self, count: int) -> np.ndarray:
         vectors = np.asarray(decode(self.kernel.vectors), np.float64)

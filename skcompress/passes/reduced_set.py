@@ -25,6 +25,8 @@ __all__ = ["ReduceVectors", "RefitDecisions", "RoundCoefficients"]
 
 _SEARCHING = 0.15
 """Part of the work of polishing which each number of vectors gets while the fewest are searched."""
+_GIVEN = 2.0
+"""The same for a number that is given, since nothing is searched."""
 _REFIT_STEPS = 25
 _FIRST = 8
 _STEP = 1.4
@@ -37,8 +39,9 @@ _PAIRS_FROM = 8
 class ReduceVectors:
     """Replace the support vectors by fewer that are placed freely, and shared by all classes.
 
-    Vectors start at means of clusters within the classes, or at those support vectors that stand
-    for the others best: whichever fits rows better that were not fitted to. Their coefficients
+    Vectors start as neighbours of a class merged into one, as means of clusters within the
+    classes, or as those support vectors that stand for the others best: whichever fits rows
+    better that were not fitted to. Their coefficients
     are fitted to the original's decisions at the refit rows (without such rows, at the support
     vectors) and at points between pairs of them, then both are moved together: by Adam on
     batches, of numbers by L-BFGS. Decisions, not distances in feature space, are what is fitted:
@@ -60,7 +63,9 @@ class ReduceVectors:
     ----------
     .. [1] C. Burges, B. Schölkopf, "Improving the accuracy and speed of support vector
        machines", NIPS 1997.
-    .. [2] B. Tang, D. Mazzoni, "Multiclass reduced-set support vector machines", ICML 2006 (one
+    .. [2] D. Nguyen, T. Ho, "An efficient method for simplifying support vector machines", ICML
+       2005 (merging).
+    .. [3] B. Tang, D. Mazzoni, "Multiclass reduced-set support vector machines", ICML 2006 (one
        set for all pairs of classes).
     """
 
@@ -87,7 +92,7 @@ class ReduceVectors:
         count = self.n_vectors if isinstance(self.n_vectors, int) else round(share * total)
         if count >= total:
             return model
-        reduced = fit.reduce(max(count, 1))
+        reduced = fit.reduce(max(count, 1), _GIVEN)
         small = fit.build(reduced, model)
         point = fit.point(reduced, small, context)
         self._tell((point,), point, context)

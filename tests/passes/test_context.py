@@ -150,3 +150,20 @@ def test_candidates_must_make_the_file_smaller_where_that_is_asked():
     assert file_bytes(moved) > file_bytes(tree)
     kept = Strongest(((ShareThresholds(),),), smaller=True).apply(tree, context)
     assert kept is tree
+
+
+def test_changed_labels_cost_more_where_the_original_is_mostly_right():
+    X, y = load_digits(return_X_y=True)
+    tree = DecisionTreeClassifier(random_state=0).fit(X[:900], y[:900])
+    other = lift(DecisionTreeClassifier(min_samples_leaf=2, random_state=0).fit(X[:900], y[:900]))
+    model, rows = lift(tree), X[900:]
+    labels = tree.predict(rows)
+    noisy = np.where(np.arange(len(labels)) % 2, labels, (labels + 1) % 10)
+    sure, unsure = (
+        Context(original=model, held_out=Data(rows, each), tolerance=0.01)
+        for each in (labels, noisy)
+    )
+    changed = 1 - sure.agreement(other)
+    assert 0.02 < changed < 0.3
+    assert sure.expected_loss(other) > 0.9 * changed
+    assert unsure.expected_loss(other) < 0.5 * changed

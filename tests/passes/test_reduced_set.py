@@ -15,8 +15,9 @@ from skcompress.passes import (
     ReduceVectors,
     RefitDecisions,
     SkipPass,
+    _centers,
 )
-from skcompress.passes._centers import pivots
+from skcompress.passes._centers import merged_vectors, pivots
 from skcompress.passes._decisions import Margins, Values, VoteMargins
 from skcompress.passes._expansion import MovingKernel
 from skcompress.passes._reduction import Fit
@@ -165,7 +166,7 @@ def test_auto_stops_where_held_out_rows_accept():
     assert len(points) >= 2
 
 
-@pytest.mark.parametrize("name", ["_means", "_strongest"])
+@pytest.mark.parametrize("name", ["_means", "_merged", "_strongest"])
 def test_starts(name):
     svc = SVC().fit(X[:600], Y[:600])
     model = lift(svc)
@@ -175,6 +176,25 @@ def test_starts(name):
     assert len(np.unique(vectors, axis=0)) == 40
     if name == "_strongest":
         assert (vectors[:, None] == svc.support_vectors_).all(axis=2).any(axis=1).all()
+
+
+def test_neighbours_of_a_group_are_merged_by_weight():
+    vectors = np.array([[0.0], [1.0], [10.0], [11.0], [11.4], [30.0]])
+    weights, groups = np.array([1.0, 3.0, 2.0, 1.0, 1.0, 5.0]), np.array([0, 0, 1, 1, 2, 2])
+    merged = merged_vectors(vectors, weights, groups, 4)
+    # Nearer ones of different classes stay apart.
+    np.testing.assert_allclose(merged[:, 0], [0.75, 31 / 3, 11.4, 30], rtol=1e-6)
+    assert merged_vectors(vectors, weights, groups, 2)[:, 0].tolist() == pytest.approx([0.75, 26.9])
+    np.testing.assert_allclose(merged_vectors(vectors, weights, groups, 6), vectors, rtol=1e-6)
+
+
+def test_of_very_many_vectors_some_are_merged(monkeypatch):
+    monkeypatch.setattr(_centers, "_MOST_COMPARED", 50)
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(500, 2)) + 10 * (np.arange(500) % 2)[:, np.newaxis]
+    merged = merged_vectors(vectors, np.ones(500), np.arange(500) % 2, 20)
+    assert merged.shape == (20, 2)
+    assert 5 <= np.sum(merged[:, 0] < 5) <= 15
 
 
 def test_pivots_see_that_equal_vectors_say_the_same():
