@@ -150,11 +150,11 @@ class Fit:
                 found.append((_error_of(others, judge, start), len(found), start))
         return min(found)[2]
 
-    def some_rows(self) -> np.ndarray:
+    def some_rows(self, most: int = _SOME) -> np.ndarray:
         """Enough of them for coefficients alone."""
         if self.by_class:
             return np.arange(len(self.groups))
-        return self.context.generator().permutation(self.rows.shape[0])[:_SOME]
+        return self.context.generator().permutation(self.rows.shape[0])[:most]
 
     def _means(self, count: int) -> np.ndarray:
         counts = shares(np.bincount(self.groups), self.weights, count)

@@ -27,7 +27,8 @@ _SEARCHING = 0.15
 """Part of the work of polishing which each number of vectors gets while the fewest are searched."""
 _GIVEN = 2.0
 """The same for a number that is given, since nothing is searched."""
-_REFIT_STEPS = 25
+_REFIT_STEPS, _REFIT_ROWS = 10, 16_000
+"""More steps on fewer rows fit what only these have."""
 _FIRST = 8
 _STEP = 1.4
 """Numbers of vectors that are nearer than this are not told apart."""
@@ -197,7 +198,7 @@ class RefitDecisions:
         fit = Fit.prepare(model, context, by_class=by_class)
         coef, intercept = scores_of(kernel, fit.loss.start.shape[1])
         start = Reduced(decode(kernel.vectors), coef, intercept, kernel.gamma)
-        some = fit.some_rows()
+        some = fit.some_rows(_REFIT_ROWS)
         moving, loss = fit.moving.of_rows(some), fit.loss.of_rows(some)
         refitted = fit_coefficients(moving, start, loss, _REFIT_STEPS)
         small = fit.build(refitted, model)
