@@ -154,7 +154,7 @@ _GENTLE = 4
 
 _FEWER_WEIGHTS = Strongest(
     tuple(
-        (PruneLinear(share), DropTerms(), RefitLinear())
+        (PruneLinear(share), FirstOf(((DropTerms(),), ())), RefitLinear())
         for share in (0.98, 0.95, 0.9, 0.85, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
     ),
     share=0.5,
@@ -163,23 +163,27 @@ _FEWER_WEIGHTS = Strongest(
     imitate=True,
 )
 
+_ALIKE_INPUTS = FirstOf(((SimplifyScalers(),), (FoldScalers(),)))
+"""One step for a whole row of weights wants columns of like size."""
+
 
 def _linear_quantizer(scheme: str, n_bits: int | str | None) -> Recipe:
     if n_bits is None:
         return (FoldScalers(),)
-    # One step for a whole row wants columns of like size.
-    scalers = FirstOf(((SimplifyScalers(),), (FoldScalers(),)))
     if isinstance(n_bits, str):
-        return (scalers, *_fewer_weights_and_bits(scheme))
-    return (scalers, QuantizeWeights(scheme, n_bits))
+        return (_ALIKE_INPUTS, _fewer_weights_and_bits(scheme))
+    return (_ALIKE_INPUTS, QuantizeWeights(scheme, n_bits))
 
 
-def _fewer_weights_and_bits(scheme: str) -> Recipe:
+def _fewer_weights_and_bits(scheme: str) -> Pass:
+    """Fewer weights where that makes the smaller file, then fewest bits."""
     # Judged as those that are left were: more cautiously, no number of bits might be accepted.
     bits = Strongest(
         _linear_bits(scheme), cautious=False, expected=True, gentle=_GENTLE, imitate=True
     )
-    return (_FEWER_WEIGHTS, SparseStorage(), bits)
+    stored = SparseStorage()
+    either = Cheapest(((_FEWER_WEIGHTS, stored, bits), (stored, bits)))
+    return FirstOf(((either,), (stored,)))
 
 
 def _linear_bits(scheme: str) -> tuple[Recipe, ...]:
@@ -379,12 +383,14 @@ def gentler_recipes(model: Model, level: str) -> tuple[Recipe, ...]:
     Returns
     -------
     tuple of tuple of Pass
-        For networks and linear maps, whose levels differ in the tolerance alone, that of
-        `lossless`; for others that of `safe` too.
+        For networks, whose levels differ in the tolerance alone, that of `lossless`; for others
+        that of `safe` too.
     """
     if level == "lossless":
         return ()
-    other = level != "safe" and isinstance(model.predictor, KernelExpansion | TreeEnsemble)
+    other = level != "safe" and isinstance(
+        model.predictor, KernelExpansion | LinearMap | TreeEnsemble
+    )
     names = ("safe", "lossless") if other else ("lossless",)
     return tuple(level_recipe(model, name) for name in names)
 
@@ -467,11 +473,14 @@ def _network_level(level: str) -> Recipe:
 
 
 def _linear_level(level: str) -> Recipe:
+    folded = (FoldScalers(), SparseStorage())
     if level == "lossless":
         return (FoldScalers(), DropTerms(only_exact=True), SparseStorage())
-    if level == "safe":
-        return (FoldScalers(), SparseStorage(), Strongest(_linear_bits("affine")))
-    return (FoldScalers(), *_fewer_weights_and_bits("affine"))
+    if level != "safe":
+        return (_ALIKE_INPUTS, _fewer_weights_and_bits("affine"))
+    rounded = (SparseStorage(), Strongest(_linear_bits("affine")))
+    scaled = ((FoldScalers(), *rounded), (SimplifyScalers(), *rounded), rounded)
+    return (FirstOf(((Cheapest(scaled),), folded, folded[1:])),)
 
 
 _LEVEL_RECIPES: dict[type[Node], Callable[[str], Recipe]] = {

@@ -7,6 +7,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeRegressor
 
@@ -133,3 +134,19 @@ def test_nothing_to_prune():
     tree = lift(DecisionTreeRegressor(max_depth=2).fit(X, y))
     with pytest.raises(SkipPass, match="not linear"):
         PruneLinear(0.5).apply(tree, Context(original=tree))
+
+
+def test_weights_that_no_term_stands_for_go_where_the_file_is_smaller():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(900, 300)) * rng.choice([0.01, 1.0, 100.0], 300)
+    y = (X[:, :5] / X[:, :5].std(axis=0)).sum(axis=1) > 0
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01)).fit(X[:500], y[:500])
+    rows = {"X": X[:500], "y": y[:500], "X_val": X[500:700], "y_val": y[500:700]}
+    safe, balanced, tiny = (
+        skc.compress(model, **rows, level=level) for level in ("safe", "balanced", "tiny")
+    )
+    sizes = [len(skc.dumps(each)) for each in (safe, balanced, tiny)]
+    assert sizes[0] >= sizes[1] >= sizes[2]
+    assert sizes[2] < 0.8 * sizes[0]
+    assert np.count_nonzero(decode(tiny.ir.predictor.coef)) < 150
+    assert tiny.score(X[700:], y[700:]) >= model.score(X[700:], y[700:]) - 0.02
