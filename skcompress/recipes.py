@@ -171,19 +171,19 @@ def _linear_quantizer(scheme: str, n_bits: int | str | None) -> Recipe:
     if n_bits is None:
         return (FoldScalers(),)
     if isinstance(n_bits, str):
-        return (_ALIKE_INPUTS, _fewer_weights_and_bits(scheme))
+        return (_ALIKE_INPUTS, *_fewer_weights_and_bits(scheme))
     return (_ALIKE_INPUTS, QuantizeWeights(scheme, n_bits))
 
 
-def _fewer_weights_and_bits(scheme: str) -> Pass:
+def _fewer_weights_and_bits(scheme: str) -> Recipe:
     """Fewer weights where that makes the smaller file, then fewest bits."""
     # Judged as those that are left were: more cautiously, no number of bits might be accepted.
     bits = Strongest(
         _linear_bits(scheme), cautious=False, expected=True, gentle=_GENTLE, imitate=True
     )
     stored = SparseStorage()
-    either = Cheapest(((_FEWER_WEIGHTS, stored, bits), (stored, bits)))
-    return FirstOf(((either,), (stored,)))
+    # What is stored sparsely without held-out rows, too, comes last.
+    return (Cheapest(((_FEWER_WEIGHTS, stored, bits), (stored, bits))), stored)
 
 
 def _linear_bits(scheme: str) -> tuple[Recipe, ...]:
@@ -473,14 +473,13 @@ def _network_level(level: str) -> Recipe:
 
 
 def _linear_level(level: str) -> Recipe:
-    folded = (FoldScalers(), SparseStorage())
     if level == "lossless":
         return (FoldScalers(), DropTerms(only_exact=True), SparseStorage())
     if level != "safe":
-        return (_ALIKE_INPUTS, _fewer_weights_and_bits("affine"))
+        return (_ALIKE_INPUTS, *_fewer_weights_and_bits("affine"))
     rounded = (SparseStorage(), Strongest(_linear_bits("affine")))
     scaled = ((FoldScalers(), *rounded), (SimplifyScalers(), *rounded), rounded)
-    return (FirstOf(((Cheapest(scaled),), folded, folded[1:])),)
+    return (Cheapest(scaled), FoldScalers(), SparseStorage())
 
 
 _LEVEL_RECIPES: dict[type[Node], Callable[[str], Recipe]] = {

@@ -90,8 +90,9 @@ def merged_vectors(
     sizes = np.bincount(groups)
     rank = np.empty(groups.size, int)
     rank[np.argsort(groups, kind="stable")] = np.concatenate([np.arange(n) for n in sizes])
-    some = rank % -(-sizes // _MOST_COMPARED)[groups] == 0
-    points, weight = vectors[some].astype(np.float32), weights[some].astype(np.float32)
+    some = rank % -(-sizes // max(_MOST_COMPARED, 2 * total))[groups] == 0
+    middle = vectors[some].mean(axis=0)
+    points, weight = (vectors[some] - middle).astype(np.float32), weights[some].astype(np.float32)
     groups = groups[some]
     while points.shape[0] > total:
         first, second, cost = _mutual_neighbours(points, weight, groups)
@@ -108,7 +109,7 @@ def merged_vectors(
         left[second] = False
         points, weight, groups = points[left], weight[left], groups[left]
     strongest = np.sort(np.argsort(-weight, kind="stable")[:total])
-    return points[strongest].astype(np.float64)
+    return points[strongest] + middle
 
 
 def _mutual_neighbours(

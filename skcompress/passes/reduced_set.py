@@ -42,13 +42,12 @@ class ReduceVectors:
 
     Vectors start as neighbours of a class merged into one, as means of clusters within the
     classes, or as those support vectors that stand for the others best: whichever fits rows
-    better that were not fitted to. Their coefficients
-    are fitted to the original's decisions at the refit rows (without such rows, at the support
-    vectors) and at points between pairs of them, then both are moved together: by Adam on
-    batches, of numbers by L-BFGS. Decisions, not distances in feature space, are what is fitted:
-    beyond twice the margin any value on the right side is as good as another, and of the pairs of
-    classes only those of the winner matter. Where pairs outnumber the features, they become
-    differences of one score per class.
+    better that were not fitted to. Their coefficients are fitted to the original's decisions at
+    the refit rows (without such rows, at the support vectors) and at points between pairs of
+    them, then both are moved together: by Adam on batches, of numbers by L-BFGS. Decisions, not
+    distances in feature space, are what is fitted: beyond twice the margin any value on the
+    right side is as good as another, and of the pairs of classes only those of the winner
+    matter. Where pairs outnumber the features, they become differences of one score per class.
 
     Parameters
     ----------
