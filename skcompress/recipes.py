@@ -391,7 +391,7 @@ def gentler_recipes(model: Model, level: str) -> tuple[Recipe, ...]:
     other = level != "safe" and isinstance(
         model.predictor, KernelExpansion | LinearMap | TreeEnsemble
     )
-    names = ("safe", "lossless") if other else ("lossless",)
+    names = ("lossless", "safe") if other else ("lossless",)
     return tuple(level_recipe(model, name) for name in names)
 
 

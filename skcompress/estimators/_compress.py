@@ -35,7 +35,7 @@ __all__ = [
 
 HELD_OUT_SHARE = 0.2
 _LEAST_ROWS = 20
-_LZMA_LIMIT = 1_000_000
+_LZMA_LIMIT = 100_000
 _DENSEST = 25
 """Bytes of arrays that no file holds in one without loss."""
 
@@ -212,12 +212,12 @@ def _smallest(
     Where the file is much shorter than any of a gentler recipe, none is tried.
     """
     plain = DropNotes().apply(original, context).nbytes
-    n_bytes = file_bytes(found[0])
+    n_bytes = file_bytes(found[0], context)
     for rival in rivals:
         if n_bytes * _DENSEST < plain:
             break
         other = run(rival, original, context)
-        if (n_other := file_bytes(other[0])) < n_bytes:
+        if (n_other := file_bytes(other[0], context)) < n_bytes:
             n_bytes, found = n_other, other
     return found
 

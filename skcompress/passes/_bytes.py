@@ -9,17 +9,22 @@ from ..runtime import CompactModel
 from ._context import Context
 from .notes import DropNotes
 
-__all__ = ["file_bytes"]
+__all__ = ["FEW_NODES", "file_bytes"]
 
-_FEW = 10_000
+FEW_NODES = 10_000
 """Nodes of a forest that is written to see how many bytes it takes."""
 
 
-def file_bytes(model: Model) -> float:
-    """Bytes of a file without notes; of a large forest, an estimate that takes less time."""
+def file_bytes(model: Model, context: Context | None = None) -> float:
+    """Bytes of a file without notes; of a large forest, an estimate that takes less time.
+
+    A context remembers those of the last model.
+    """
+    if context is not None:
+        return float(context.once("bytes", model, lambda: file_bytes(model)))
     model = DropNotes().apply(model, Context(original=model))
     trees = model.predictor
     weight = None
-    if isinstance(trees, TreeEnsemble) and trees.n_nodes > _FEW:
+    if isinstance(trees, TreeEnsemble) and trees.n_nodes > FEW_NODES:
         weight = weigh_forest(trees)
     return len(dumps(CompactModel(model))) if weight is None else weight

@@ -110,7 +110,7 @@ class Context:
 
     @functools.cached_property
     def _baseline(self) -> tuple[float, np.ndarray]:
-        return self._measure(self.original)
+        return self._measure_anew(self.original)
 
     @property
     def baseline(self) -> float | None:
@@ -235,6 +235,8 @@ class Context:
         """The score, and contributions to it whose mean it is (up to a constant)."""
         if raw is not None:
             return self._measure_anew(model, raw)
+        if model is self.original:
+            return self._baseline
         score, parts = self.once("score", model, lambda: self._measure_anew(model))
         return float(score), np.asarray(parts)
 

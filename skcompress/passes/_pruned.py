@@ -9,7 +9,30 @@ import numpy as np
 
 from ..ir import TreeEnsemble
 
-__all__ = ["Pruned"]
+__all__ = ["Ends", "Pruned"]
+
+
+class Ends:
+    """Where rows end in trees, worked out when it is asked for."""
+
+    def __init__(self, nodes: np.ndarray) -> None:
+        self._nodes: np.ndarray | None = nodes
+        self._before: tuple[Ends, np.ndarray] | None = None
+
+    @property
+    def nodes(self) -> np.ndarray:
+        """The node of each row in each tree: int32, of shape (n_rows, n_trees)."""
+        if self._before is not None:
+            before, place = self._before
+            self._nodes, self._before = place[before.nodes], None
+        assert self._nodes is not None
+        return self._nodes
+
+    def moved(self, place: np.ndarray) -> Ends:
+        """The same where each node is replaced by another one."""
+        after = Ends.__new__(Ends)
+        after._nodes, after._before = None, (self, place)
+        return after
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,23 +49,41 @@ class Pruned:
         Their trees.
     levels : list of ndarray of int64
         Nodes of each depth, roots first, in the new numbers.
-    held_out, refit : ndarray of int32, of shape (n_rows, n_trees), or None
-        Where rows end, in the new numbers.
+    of_held_out, of_refit : Ends
+        Where rows end, in the new numbers; the latter is None where there are none to refit on.
     """
 
     nodes: np.ndarray
     parent: np.ndarray
     tree: np.ndarray
     levels: list[np.ndarray]
-    held_out: np.ndarray
-    refit: np.ndarray | None
+    of_held_out: Ends
+    of_refit: Ends | None
 
     @classmethod
     def whole(cls, trees: TreeEnsemble, held_out: np.ndarray, refit: np.ndarray | None) -> Self:
         """All of the trees; rows end at nodes."""
         nodes = np.arange(trees.n_nodes)
-        ends = held_out.astype(np.int32), None if refit is None else refit.astype(np.int32)
-        return cls(nodes, trees.parent(), trees.tree_of_node, trees.levels(), *ends)
+        ends = Ends(held_out.astype(np.int32))
+        of_refit = None if refit is None else Ends(refit.astype(np.int32))
+        return cls(nodes, trees.parent(), trees.tree_of_node, trees.levels(), ends, of_refit)
+
+    @property
+    def held_out(self) -> np.ndarray:
+        """Where held-out rows end."""
+        return self.of_held_out.nodes
+
+    @property
+    def refit(self) -> np.ndarray | None:
+        """Where rows to refit on end."""
+        return None if self.of_refit is None else self.of_refit.nodes
+
+    @property
+    def internal(self) -> np.ndarray:
+        """Which of the nodes are splits, as booleans."""
+        internal = np.zeros(self.nodes.size, bool)
+        internal[self.parent[self.parent >= 0]] = True
+        return internal
 
     def further(self, cut: np.ndarray) -> Self:
         """The same with some nodes of the whole trees turned into leaves."""
@@ -62,6 +103,6 @@ class Pruned:
             parent=np.where(parent < 0, -1, number[parent]),
             tree=self.tree[left],
             levels=[nodes for nodes in levels if nodes.size],
-            held_out=place[self.held_out],
-            refit=None if self.refit is None else place[self.refit],
+            of_held_out=self.of_held_out.moved(place),
+            of_refit=None if self.of_refit is None else self.of_refit.moved(place),
         )

@@ -12,7 +12,7 @@ from ..runtime.trees import sum_leaves
 from ._base import SkipPass
 from ._context import Context
 from ._pruned import Pruned
-from ._trees import keep_above, leaves_reached, trees_of
+from ._trees import leaves_reached, take_nodes, trees_of
 from .ccp import collapse_alphas, path_alphas, weakest_links
 from .ensemble import greedy_order, keep_trees, regression_targets
 from .leaves import refit_leaves
@@ -113,8 +113,22 @@ class Settings:
 
     def n_nodes(self, count: int, place: int) -> int:
         """How many nodes the trees of a setting have."""
-        sizes = np.bincount(self._pruned(place).tree, minlength=self.trees.n_trees)
-        return int(sizes[self._kept(count)].sum())
+        return int(self._sizes[self._kept(count), place].sum())
+
+    @functools.cached_property
+    def _sizes(self) -> np.ndarray:
+        """How many nodes each tree has at each place of the path."""
+        trees = self.trees
+        gone_at = np.full(trees.n_nodes, np.inf)
+        parent = trees.parent()
+        for nodes in trees.levels()[1:]:
+            up = parent[nodes]
+            gone_at[nodes] = np.minimum(gone_at[up], self.alphas[up])
+        shape = trees.n_trees, self.path.size + 1
+        gone = np.ravel_multi_index((trees.tree_of_node, self.path.searchsorted(gone_at)), shape)
+        counts = np.bincount(gone, minlength=shape[0] * shape[1]).reshape(shape)
+        # Those that are gone at later places only are there still.
+        return np.asarray(np.cumsum(counts[:, :0:-1], axis=1)[:, ::-1])
 
     def may_be_fitted(self, count: int, place: int) -> bool:
         """Whether there are rows enough; more numbers than these learn rows by heart."""
@@ -166,10 +180,10 @@ class Settings:
 
     def build(self, count: int, place: int, *, refit: bool) -> Model:
         """The model of a setting."""
-        cut, kept, pruned = self.cut(place), self._kept(count), self._pruned(place)
+        kept, pruned = self._kept(count), self._pruned(place)
         if not refit:
-            return self.model_of(cut, kept, self.values)
-        return self.refitted_model(pruned, cut, kept)
+            return self.model_of(pruned, kept, self.values)
+        return self.refitted_model(pruned, self.cut(place), kept)
 
     def refitted_model(
         self,
@@ -183,21 +197,25 @@ class Settings:
             pruned = Pruned.whole(self.trees, pruned.held_out[:0], self.refit).further(cut)
         own = (self.values if values is None else values).copy()
         own[pruned.nodes] = self._values_of(pruned, kept, own)
-        return self.model_of(cut, kept, own, refit=True)
+        return self.model_of(pruned, kept, own, refit=True)
 
     def model_of(
-        self, cut: np.ndarray, kept: np.ndarray, values: np.ndarray, *, refit: bool = False
+        self, pruned: Pruned, kept: np.ndarray, values: np.ndarray, *, refit: bool = False
     ) -> Model:
-        """Some trees, cut at some nodes, of which each has a value as a leaf."""
-        trees, notes = self.trees, self.trees.notes
-        if notes is not None:
-            trees = trees.replace(notes=notes.replace(values=values[trees.internal]))
-        if kept.size < trees.n_trees:
-            mask = np.isin(trees.tree_of_node, kept)
-            trees, cut, values = keep_trees(trees, kept), cut[mask], values[mask]
-        smaller, nodes = keep_above(trees, cut, np.arange(trees.n_nodes))
-        table, leaf = distinct_rows(values[nodes])
-        return self.head(refit=refit).with_predictor(smaller.replace(values=table, leaf=leaf))
+        """Some of the trees as they are cut; each of their nodes has a value as a leaf."""
+        stays = np.zeros(self.trees.n_trees, bool)
+        stays[kept] = True
+        own = stays[pruned.tree]
+        nodes, internal = pruned.nodes[own], pruned.internal[own]
+        table, leaf = distinct_rows(values[nodes[~internal]])
+        outputs = self.trees.tree_output
+        outputs = None if outputs is None else outputs[stays]
+        trees = take_nodes(
+            self.trees, nodes, internal, values=table, leaf=leaf, tree_output=outputs
+        )
+        if trees.notes is not None:
+            trees = trees.replace(notes=trees.notes.replace(values=values[nodes[internal]]))
+        return self.head(refit=refit).with_predictor(trees)
 
 
 def _columns(reached: np.ndarray, kept: np.ndarray) -> np.ndarray:
@@ -294,10 +312,10 @@ class SummedTrees(Settings):
         return values
 
     def model_of(
-        self, cut: np.ndarray, kept: np.ndarray, values: np.ndarray, *, refit: bool = False
+        self, pruned: Pruned, kept: np.ndarray, values: np.ndarray, *, refit: bool = False
     ) -> Model:
         """Trees of which only a constant is left go into what the sum starts from."""
-        model = super().model_of(cut, kept, values, refit=refit)
+        model = super().model_of(pruned, kept, values, refit=refit)
         trees = model.predictor
         assert isinstance(trees, TreeEnsemble)
         constant = np.diff(trees.offsets) == 1

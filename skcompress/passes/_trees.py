@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..ir import Model, TreeEnsemble, decode, distinct_rows
@@ -9,7 +11,7 @@ from ..runtime._rows import Rows, as_dense
 from ..runtime.trees import leaf_rows, pack
 from ._base import SkipPass
 
-__all__ = ["collapse", "collapsed_ancestor", "keep_above", "leaves_reached", "trees_of"]
+__all__ = ["collapse", "collapsed_ancestor", "keep_above", "leaves_reached", "take_nodes", "trees_of"]
 
 
 def trees_of(model: Model) -> TreeEnsemble:
@@ -107,32 +109,51 @@ def keep_above(
     """
     cut = cut & trees.internal
     end = collapsed_ancestor(trees, cut)
-    kept = end == np.arange(trees.n_nodes)
-    internal = trees.internal & kept & ~cut
-    of_leaves = rows[kept & ~internal]
+    kept = np.flatnonzero(end == np.arange(trees.n_nodes))
+    internal = (trees.internal & ~cut)[kept]
+    of_leaves = rows[kept[~internal]]
+    leaf = np.zeros(of_leaves.size, np.uint8)
+    return take_nodes(trees, kept, internal, leaf=leaf), of_leaves
 
-    split = internal[trees.internal]
-    categories = trees.categories
+
+def take_nodes(
+    trees: TreeEnsemble, nodes: np.ndarray, internal: np.ndarray, **settings: Any
+) -> TreeEnsemble:
+    """The ensemble of some of the nodes.
+
+    Parameters
+    ----------
+    trees : TreeEnsemble
+        The trees.
+    nodes : ndarray of int64, of shape (n_left,)
+        Rising numbers of nodes, with the parents of all.
+    internal : ndarray of bool, of shape (n_left,)
+        Which of them stay splits.
+    **settings
+        Other fields, `leaf` among them.
+    """
+    number = np.cumsum(trees.internal) - 1
+    split = number[nodes[internal]]
+    categories, notes = trees.categories, trees.notes
     if categories is not None:
-        chosen = split[categories.is_category]
+        sets = np.cumsum(categories.is_category) - 1
+        is_category = categories.is_category[split]
         categories = categories.replace(
-            is_category=categories.is_category[split], left=categories.left[chosen]
+            is_category=is_category, left=categories.left[sets[split[is_category]]]
         )
-    notes = trees.notes
     if notes is not None:
         notes = notes.replace(
-            impurity=notes.impurity[kept],
-            weight=notes.weight[kept],
-            n_samples=notes.n_samples[kept],
+            impurity=notes.impurity[nodes],
+            weight=notes.weight[nodes],
+            n_samples=notes.n_samples[nodes],
             values=notes.values[split],
         )
-    smaller = trees.replace(
-        internal=internal[kept],
+    return trees.replace(
+        internal=internal,
         feature=trees.feature[split],
         threshold=decode(trees.threshold)[split],
         missing_left=None if trees.missing_left is None else trees.missing_left[split],
-        leaf=np.zeros(of_leaves.size, np.uint8),
         categories=categories,
         notes=notes,
+        **settings,
     )
-    return smaller, of_leaves

@@ -70,7 +70,7 @@ class Strongest:
         """Try the candidates in turn; the model itself if none is accepted."""
         if context.tolerance is None or not context.judges:
             raise SkipPass("no held-out rows to choose by")
-        most = file_bytes(model) if self.smaller else None
+        most = file_bytes(model, context) if self.smaller else None
         begun = model
         for step in self.before:
             begun = step.apply(begun, context)
@@ -86,7 +86,7 @@ class Strongest:
                 (self._accepts(smaller, allowed, context) or (gentle and _keeps(smaller, context)))
                 and (not self.agreement or context.agreement(smaller) >= self.agreement)
                 and (not self.imitate or context.imitates(smaller, allowed))
-                and (most is None or file_bytes(smaller) < most)
+                and (most is None or file_bytes(smaller, context) < most)
             ):
                 return smaller
         context.remarks.clear()

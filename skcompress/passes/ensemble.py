@@ -13,9 +13,13 @@ from ..runtime._rows import as_dense
 from ..runtime.trees import leaf_rows, pack
 from ._base import SkipPass
 from ._context import Context
-from ._trees import trees_of
+from ._trees import take_nodes, trees_of
 
 __all__ = ["SelectTrees", "greedy_order", "keep_trees", "regression_targets"]
+
+
+_CELLS = 1 << 17
+"""Numbers by which trees are told apart: more do not change which ones are worth keeping."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +121,8 @@ def greedy_order(
     """
     n_trees = reached.shape[1]
     count = n_trees if count is None else count
+    step = -(-targets.size // _CELLS)
+    reached, targets = reached[::step], targets[::step]
     # |s + p_t - k y|^2 = |s - k y|^2 + |p_t|^2 + 2 p_t (s - k y): all that a round needs of a
     # tree is its product with the current gap, so the Gram matrix of the trees tells everything.
     gram = np.zeros((n_trees, n_trees))
@@ -172,29 +178,8 @@ def keep_trees(trees: TreeEnsemble, chosen: np.ndarray, **settings: Any) -> Tree
     """The ensemble of some of the trees, in their own order, with other fields as given."""
     mask = np.zeros(trees.n_trees, dtype=bool)
     mask[chosen] = True
-    nodes = mask[trees.tree_of_node]
-    split, leaf = nodes[trees.internal], nodes[~trees.internal]
-    categories, notes = trees.categories, trees.notes
-    if categories is not None:
-        categories = categories.replace(
-            is_category=categories.is_category[split],
-            left=categories.left[split[categories.is_category]],
-        )
-    if notes is not None:
-        notes = notes.replace(
-            impurity=notes.impurity[nodes],
-            weight=notes.weight[nodes],
-            n_samples=notes.n_samples[nodes],
-            values=notes.values[split],
-        )
-    return trees.replace(
-        internal=trees.internal[nodes],
-        feature=trees.feature[split],
-        threshold=decode(trees.threshold)[split],
-        missing_left=None if trees.missing_left is None else trees.missing_left[split],
-        leaf=trees.leaf[leaf],
-        tree_output=None if trees.tree_output is None else trees.tree_output[mask],
-        categories=categories,
-        notes=notes,
-        **settings,
-    )
+    nodes = np.flatnonzero(mask[trees.tree_of_node])
+    leaf = trees.leaf[mask[trees.tree_of_node[~trees.internal]]]
+    outputs = None if trees.tree_output is None else trees.tree_output[mask]
+    kept = {"leaf": leaf, "tree_output": outputs, **settings}
+    return take_nodes(trees, nodes, trees.internal[nodes], **kept)

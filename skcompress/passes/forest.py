@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ..format._forest import weigh_forest
 from ..ir import Model
-from ._bytes import file_bytes
+from ._bytes import FEW_NODES, file_bytes
 from ._context import Context
 from ._search import furthest, halved
 from ._settings import ROUNDED_BITS, Settings, settings_of
@@ -154,10 +154,16 @@ def _smallest(
     if not weighed:
         return None
     about = min(size for size, _ in weighed)
-    close = [candidate for size, candidate in weighed if size <= _CLOSE * about]
-    best = close[0] if len(close) == 1 else min(close, key=size_of)
-    smaller = about < _LEAST_BYTES * trees_of(model).n_nodes or size_of(best) < size_of(model)
-    return best if smaller else None
+    close = [(size, candidate) for size, candidate in weighed if size <= _CLOSE * about]
+    if len(close) == 1 and about < _LEAST_BYTES * trees_of(model).n_nodes:
+        return close[0][1]
+    # Of many nodes the file is not written, so that its bytes are known already.
+    exact = [
+        (size if trees_of(candidate).n_nodes > FEW_NODES else size_of(candidate), candidate)
+        for size, candidate in close
+    ]
+    size, best = min(exact, key=lambda each: each[0])
+    return best if size < size_of(model) else None
 
 
 def _rounded(model: Model) -> Model:

@@ -13,6 +13,7 @@ from ..runtime.parts import sum_parts, take_from_gap
 from ..runtime.trees import add_leaves
 from ._base import SkipPass
 from ._context import Context
+from ._pruned import Ends
 from ._search import furthest, halved
 from ._settings import Settings, settings_of
 
@@ -121,7 +122,7 @@ class Regression:
         every = slice(None, None, -(-forest.whole.refit.shape[0] // n_rows))
         rows = forest.refit_rows[every]
         self.pruned = dataclasses.replace(
-            forest.whole, refit=np.asfortranarray(forest.whole.refit[every])
+            forest.whole, of_refit=Ends(np.asfortranarray(forest.whole.refit[every]))
         )
         self.cut, self.kept = np.zeros(trees.n_nodes, bool), np.arange(trees.n_trees)
         weight = refit.sample_weight
@@ -233,7 +234,7 @@ class Regression:
         if self.accepts(head, forest.refitted_raw(pruned, kept, values)):
             return forest.refitted_model(pruned, self.cut, kept, values)
         if self.accepts(head, forest.raw_of(pruned.held_out, kept, values[pruned.nodes])):
-            return forest.model_of(self.cut, kept, values, refit=True)
+            return forest.model_of(pruned, kept, values, refit=True)
         return None
 
     def _averaged(self) -> tuple[np.ndarray, np.ndarray]:
