@@ -134,6 +134,8 @@ def _value_rows(estimator: Any, value: np.ndarray) -> np.ndarray:
     if not hasattr(estimator, "classes_"):
         return value[:, :, 0]
     sizes = np.atleast_1d(estimator.n_classes_)
+    if sizes.size == 1:
+        return value[:, 0, : sizes[0]]
     return np.concatenate([value[:, k, :size] for k, size in enumerate(sizes)], axis=1)
 
 

@@ -313,6 +313,7 @@ class LowRank(Encoded):
 
 
 _FEW_ROWS = 1000
+_BLOCK = 2048
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -343,9 +344,13 @@ def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _hashes(bits: np.ndarray) -> np.ndarray:
     """A number for each row of bits; rows that differ hardly ever share one."""
     hashes = np.zeros(bits.shape[0], np.uint64)
-    for column in bits.T:
-        hashes = (hashes ^ column) * _MULTIPLIER
-        hashes ^= hashes >> np.uint64(29)
+    # Some rows at a time, which stay at hand while one column after the other is taken.
+    for start in range(0, bits.shape[0], _BLOCK):
+        found = hashes[start : start + _BLOCK]
+        for column in bits[start : start + _BLOCK].T:
+            found ^= column
+            found *= _MULTIPLIER
+            found ^= found >> np.uint64(29)
     return hashes
 
 

@@ -13,26 +13,26 @@ __all__ = ["Ends", "Pruned"]
 
 
 class Ends:
-    """Where rows end in trees, worked out when it is asked for."""
+    """Where rows end in trees, worked out when it is asked for.
 
-    def __init__(self, nodes: np.ndarray) -> None:
-        self._nodes: np.ndarray | None = nodes
-        self._before: tuple[Ends, np.ndarray] | None = None
+    Parameters
+    ----------
+    nodes : ndarray of int32, of shape (n_rows, n_trees), or Ends
+        The node of each row in each tree.
+    place : ndarray of int32, or None
+        What each of these nodes is replaced by.
+    """
+
+    def __init__(self, nodes: np.ndarray | Ends, place: np.ndarray | None = None) -> None:
+        self._nodes, self._place = nodes, place
 
     @property
     def nodes(self) -> np.ndarray:
-        """The node of each row in each tree: int32, of shape (n_rows, n_trees)."""
-        if self._before is not None:
-            before, place = self._before
-            self._nodes, self._before = place[before.nodes], None
-        assert self._nodes is not None
+        """The node of each row in each tree."""
+        before = self._nodes.nodes if isinstance(self._nodes, Ends) else self._nodes
+        self._nodes = before if self._place is None else self._place[before]
+        self._place = None
         return self._nodes
-
-    def moved(self, place: np.ndarray) -> Ends:
-        """The same where each node is replaced by another one."""
-        after = Ends.__new__(Ends)
-        after._nodes, after._before = None, (self, place)
-        return after
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,6 +103,6 @@ class Pruned:
             parent=np.where(parent < 0, -1, number[parent]),
             tree=self.tree[left],
             levels=[nodes for nodes in levels if nodes.size],
-            of_held_out=self.of_held_out.moved(place),
-            of_refit=None if self.of_refit is None else self.of_refit.moved(place),
+            of_held_out=Ends(self.of_held_out, place),
+            of_refit=None if self.of_refit is None else Ends(self.of_refit, place),
         )

@@ -111,9 +111,9 @@ class Settings:
         """The model with the head that the outputs of a setting need."""
         return self.model
 
-    def n_nodes(self, count: int, place: int) -> int:
-        """How many nodes the trees of a setting have."""
-        return int(self._sizes[self._kept(count), place].sum())
+    def n_nodes(self, count: int) -> np.ndarray:
+        """How many nodes that many trees have at each place of the path."""
+        return np.asarray(self._sizes[self._kept(count)].sum(axis=0))
 
     @functools.cached_property
     def _sizes(self) -> np.ndarray:
@@ -130,11 +130,11 @@ class Settings:
         # Those that are gone at later places only are there still.
         return np.asarray(np.cumsum(counts[:, :0:-1], axis=1)[:, ::-1])
 
-    def may_be_fitted(self, count: int, place: int) -> bool:
-        """Whether there are rows enough; more numbers than these learn rows by heart."""
+    def may_be_fitted(self, count: int) -> np.ndarray:
+        """At which places there are rows enough; more numbers than these learn rows by heart."""
         assert self.refit is not None
-        n_leaves = (self.n_nodes(count, place) + count) // 2
-        return n_leaves * self._free <= _NUMBERS_A_ROW * self.refit.shape[0]
+        n_leaves = (self.n_nodes(count) + count) // 2
+        return np.asarray(n_leaves * self._free <= _NUMBERS_A_ROW * self.refit.shape[0])
 
     def _values_of(
         self, pruned: Pruned, kept: np.ndarray, values: np.ndarray | None = None

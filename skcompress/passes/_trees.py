@@ -11,7 +11,14 @@ from ..runtime._rows import Rows, as_dense
 from ..runtime.trees import leaf_rows, pack
 from ._base import SkipPass
 
-__all__ = ["collapse", "collapsed_ancestor", "keep_above", "leaves_reached", "take_nodes", "trees_of"]
+__all__ = [
+    "collapse",
+    "collapsed_ancestor",
+    "keep_above",
+    "leaves_reached",
+    "take_nodes",
+    "trees_of",
+]
 
 
 def trees_of(model: Model) -> TreeEnsemble:

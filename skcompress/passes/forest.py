@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Callable
 from typing import ClassVar
 
+import numpy as np
+
 from ..format._forest import weigh_forest
 from ..ir import Model
 from ._bytes import FEW_NODES, file_bytes
 from ._context import Context
-from ._search import furthest, halved
+from ._search import climbed, halved
 from ._settings import ROUNDED_BITS, Settings, settings_of
 from ._trees import trees_of
 from .leaves import QuantizeLeaves
@@ -19,8 +21,9 @@ from .notes import DropNotes
 __all__ = ["SmallestForest", "size_of"]
 
 _HOPELESS = 3
+_WORTH, _FREE = 1.25, 100
+"""Forests with that many times the nodes of another one, and some more, are not smaller files."""
 _CLOSE = 1.1
-_BACK = 8
 _LEAST_BYTES = 0.25
 """No file of whole trees takes fewer bytes a node."""
 
@@ -80,57 +83,75 @@ class SmallestForest:
         if forest.may_drop_trees:
             wanted = {max(round(share * trees.n_trees), 1) for share in self.counts}
             counts = sorted(wanted, reverse=True)
-        found: list[tuple[int, int, bool]] = []
-        plain, refitted = 0, 0
+        search = _Search(forest, context, self.share, self.cautious)
         for done, count in enumerate(counts):
-            places = self._places(forest, context, count, plain, refitted)
+            more = search.go_through(count)
             context.report_progress("forests tried", done + 1, len(counts))
-            if places == (None, None):
-                # Fewer trees could not do better.
+            if not more:
                 break
-            for refit, place in enumerate(places):
-                if place is not None:
-                    found.append((count, place, bool(refit)))
-            plain = plain if places[0] is None else places[0]
-            refitted = refitted if places[1] is None else places[1]
-        best = _smallest(model, forest, found, self._accepts(context))
+        best = _smallest(
+            model,
+            forest,
+            search.found,
+            lambda found: context.acceptable(found, cautious=self.cautious),
+        )
         return model if best is None else best
 
-    def _accepts(self, context: Context) -> Callable[[Model], bool]:
-        return lambda found: context.acceptable(found, cautious=self.cautious)
 
-    def _places(
-        self, forest: Settings, context: Context, count: int, plain: int, refitted: int
-    ) -> tuple[int | None, int | None]:
-        """How far so many trees can be pruned, and how far if they are refitted.
+@dataclasses.dataclass
+class _Search:
+    """How far so many trees can be pruned, as long as they may become the smallest forest.
 
-        The search begins where it ended for a few more trees.
-        """
-        assert context.tolerance is not None
-        allowed = self.share * context.tolerance
+    Attributes
+    ----------
+    found : list of (int, int, bool)
+        Numbers of trees, places of the path, and whether leaves are refitted.
+    fewest : list of float
+        The fewest nodes found so far, of trees with their own leaves and with refitted ones.
+    """
 
-        def accepted(refit: bool) -> Callable[[int], bool]:
-            head = forest.head(refit=refit)
-            return lambda place: context.acceptable_raw(
-                head, forest.raw(count, place, refit=refit), allowed, cautious=self.cautious
-            )
+    forest: Settings
+    context: Context
+    share: float
+    cautious: float
+    found: list[tuple[int, int, bool]] = dataclasses.field(default_factory=list)
+    fewest: list[float] = dataclasses.field(default_factory=lambda: [np.inf, np.inf])
 
-        last = forest.path.size - 1
-        whole = count == forest.trees.n_trees
-        place = halved(accepted(False), 0, last + 1) if whole and accepted(False)(0) else None
-        if not whole:
-            place = furthest(accepted(False), plain, 0, last)
-        if not forest.may_refit:
-            return place, None
-        # New values for no fewer leaves only take more bytes.
-        least = 0 if place is None else place + 1
-        if least <= last and not forest.may_be_fitted(count, least):
-            least = 1 + halved(lambda p: not forest.may_be_fitted(count, p), least, last)
-        if least > last or (place is None and not refitted):
-            return place, None
-        least = max(least, refitted - _BACK)
-        start = min(max(least, refitted), last)
-        return place, furthest(accepted(True), start, least, last)
+    def go_through(self, count: int) -> bool:
+        """Find the strongest prunings of so many trees; whether fewer trees could do better."""
+        forest, (own, refitted) = self.forest, self.fewest
+        n_nodes = forest.n_nodes(count)
+        worth = n_nodes <= min(_WORTH * own, _HOPELESS * refitted) + _FREE
+        found = self._furthest(count, n_nodes, worth, refit=False)
+        hopeless = bool(worth[0]) and not found
+        if forest.may_refit:
+            # New values for no fewer leaves only take more bytes.
+            worth = n_nodes < min(_WORTH * refitted + _FREE, self.fewest[False])
+            worth &= forest.may_be_fitted(count)
+            found |= self._furthest(count, n_nodes, worth, refit=True)
+        return found or not hopeless
+
+    def _furthest(self, count: int, n_nodes: np.ndarray, worth: np.ndarray, *, refit: bool) -> bool:
+        """Of the places that are worth a look, find the last that is accepted, if any is."""
+        if not worth.any():
+            return False
+        head, allowed = self.forest.head(refit=refit), self.context.tolerance
+        assert allowed is not None
+
+        def accepted(place: int) -> bool:
+            raw = self.forest.raw(count, place, refit=refit)
+            share = self.share * allowed
+            return self.context.acceptable_raw(head, raw, share, cautious=self.cautious)
+
+        least, last = int(np.argmax(worth)), n_nodes.size - 1
+        if not accepted(least):
+            return False
+        # Fewer trees than before rarely bear much more pruning than they need to be fewer nodes.
+        first = self.fewest[refit] == np.inf
+        place = halved(accepted, least, last + 1) if first else climbed(accepted, least, last)
+        self.found.append((count, place, refit))
+        self.fewest[refit] = min(self.fewest[refit], float(n_nodes[place]))
+        return True
 
 
 def _smallest(
@@ -140,13 +161,15 @@ def _smallest(
     accepts: Callable[[Model], bool],
 ) -> Model | None:
     """Of several settings the accepted model whose file is the smallest; None if it is larger."""
-    if not found:
-        return None
-    sizes = [forest.n_nodes(count, place) for count, place, _ in found]
+    sizes = [int(forest.n_nodes(count)[place]) for count, place, _ in found]
+    fewest = [
+        min((n for n, (*_, r) in zip(sizes, found, strict=True) if r == refit), default=0)
+        for refit in (False, True)
+    ]
     weighed = []
     for (count, place, refit), n_nodes in zip(found, sizes, strict=True):
         # Counting bytes takes longer than finding out that there are far too many nodes.
-        if n_nodes <= _HOPELESS * min(sizes):
+        if n_nodes <= min(_HOPELESS * min(sizes), _WORTH * fewest[refit] + _FREE):
             candidate = forest.build(count, place, refit=refit)
             weighed.append((_weight(candidate), candidate))
     # What was judged may have been refitted on some of the rows only.
