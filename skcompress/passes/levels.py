@@ -13,6 +13,7 @@ from ..runtime.parts import sum_parts, take_from_gap
 from ..runtime.trees import add_leaves
 from ._base import SkipPass
 from ._context import Context
+from ._factors import Factors
 from ._pruned import Ends
 from ._search import furthest, halved
 from ._settings import Settings, settings_of
@@ -22,6 +23,7 @@ __all__ = ["Fit", "Parts", "PruneLevels", "Regression"]
 _STRENGTHS = np.geomspace(1e-7, 1.0, 32)
 _SWEEPS = 8
 _FREE_SWEEPS = 3
+_IDLE = 3
 _STILL = 1e-3
 _TINY = 1e-12
 _ROWS = 10_000
@@ -84,11 +86,13 @@ class PruneLevels:
         if forest.trees.average:
             regression.cut_as(self._first(forest, context))
         for _ in range(self.rounds):
-            before, level, place = regression.n_nodes, 0, 0
-            while level < len(regression.pruned.levels):
+            before, level, place, idle = regression.n_nodes, 0, 0, 0
+            # Below a few levels that bear no cut, next to nothing is ever cut.
+            while level < len(regression.pruned.levels) and idle < _IDLE:
                 context.report_progress("levels pruned", level, len(regression.pruned.levels))
+                left = regression.n_nodes
                 place = regression.prune(level, place)
-                level += 1
+                level, idle = level + 1, 0 if regression.n_nodes < left else idle + 1
             if regression.n_nodes >= before:
                 break
         small = regression.model()
@@ -298,6 +302,7 @@ class Parts:
         self.mass, self.power = np.zeros((2, self.nodes.size))
         self.mean = np.zeros((self.nodes.size, self.given.shape[1]))
         self.of_tree: dict[Any, tuple[np.ndarray, np.ndarray]] = {}
+        self.wholes: list[tuple[int, np.ndarray, Factors]] = []
         weight = before.weight
         for tree in before.kept:
             ends, span = before.ends(tree), self.spans[tree]
@@ -310,6 +315,18 @@ class Parts:
             given -= self.mean[span][place]
             self.power[span], _ = sum_parts(place, given, weight, given, size)
             self.of_tree[tree] = place, given
+        if level == 0:
+            self._as_wholes()
+
+    def _as_wholes(self) -> None:
+        """Trees that give to the same outputs, each of them a part."""
+        before = self.before
+        for group in np.unique(before.group[before.kept]):
+            trees = before.kept[before.group[before.kept] == group]
+            given = np.stack([self.of_tree[tree][1] for tree in trees], axis=-1)
+            parts = np.array([self.spans[tree].start for tree in trees])
+            self.wholes.append((group, parts, Factors(given, before.weight, before.share)))
+        self.of_tree = {}
 
     def values(self, fit: Fit) -> np.ndarray:
         """What the nodes that are left hold after a fit."""
@@ -323,12 +340,25 @@ class Parts:
             factor = (self.power > 0).astype(float)
             start = Fit(self.mean, factor, before.constant, before.gap)
         fit = start.copy()
+        if self.wholes:
+            self._fit_wholes(fit, strength)
+            return fit
         for _ in range(_SWEEPS):
             if self.sweep(fit, strength) < _STILL:
                 break
         for _ in range(_FREE_SWEEPS):
             self.sweep(fit, 0.0)
         return fit
+
+    def _fit_wholes(self, fit: Fit, strength: float) -> None:
+        before = self.before
+        penalty = strength * before.spread**2 * before.weight.size
+        for edge, n_sweeps in ((penalty, _SWEEPS), (0.0, _FREE_SWEEPS)):
+            for group, parts, wholes in self.wholes:
+                factor = fit.factor[parts]
+                constant = wholes.fit(factor, fit.gap[group], edge, n_sweeps, _STILL)
+                fit.factor[parts] = factor
+                fit.constant[group] += constant
 
     def sweep(self, fit: Fit, strength: float) -> float:
         """Tree by tree, the best of its numbers and factors while all others stay.
@@ -350,9 +380,8 @@ class Parts:
             factor = np.divide(pull, power, out=np.zeros(old.size), where=power > 0)
             if strength == 0:
                 factor[old == 0] = 0.0
-            turn, step = factor - old, np.zeros_like(number)
-            if self.level:
-                step = self._numbers(sums, span, number, edge, free=strength == 0) - number
+            turn = factor - old
+            step = self._numbers(sums, span, number, edge, free=strength == 0) - number
             take_from_gap(place, given, share * turn, share * step, gap)
             fit.number[span] += step
             fit.factor[span] = factor
