@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..ir import Model
-from ..runtime.parts import sum_parts, take_from_gap
+from ..runtime.parts import move_parts, sum_parts
 from ..runtime.trees import add_leaves
 from ._base import SkipPass
 from ._context import Context
@@ -340,63 +340,37 @@ class Parts:
             factor = (self.power > 0).astype(float)
             start = Fit(self.mean, factor, before.constant, before.gap)
         fit = start.copy()
-        if self.wholes:
-            self._fit_wholes(fit, strength)
-            return fit
-        for _ in range(_SWEEPS):
-            if self.sweep(fit, strength) < _STILL:
-                break
-        for _ in range(_FREE_SWEEPS):
-            self.sweep(fit, 0.0)
+        self.descend(fit, strength, _SWEEPS)
+        self.descend(fit, 0.0, _FREE_SWEEPS)
         return fit
 
-    def _fit_wholes(self, fit: Fit, strength: float) -> None:
-        before = self.before
-        penalty = strength * before.spread**2 * before.weight.size
-        for edge, n_sweeps in ((penalty, _SWEEPS), (0.0, _FREE_SWEEPS)):
-            for group, parts, wholes in self.wholes:
-                factor = fit.factor[parts]
-                constant = wholes.fit(factor, fit.gap[group], edge, n_sweeps, _STILL)
-                fit.factor[parts] = factor
-                fit.constant[group] += constant
+    def descend(self, fit: Fit, strength: float, n_sweeps: int, still: float = _STILL) -> None:
+        """Sweep over all trees until no factor changes by more than `still`."""
+        edge = strength * self.before.spread**2 * self.before.weight.size
+        for group, parts, wholes in self.wholes:
+            factor = fit.factor[parts]
+            fit.constant[group] += wholes.fit(factor, fit.gap[group], edge, n_sweeps, still)
+            fit.factor[parts] = factor
+        for _ in range(0 if self.wholes else n_sweeps):
+            if self._sweep(fit, strength) < still:
+                break
 
-    def sweep(self, fit: Fit, strength: float) -> float:
+    def _sweep(self, fit: Fit, strength: float) -> float:
         """Tree by tree, the best of its numbers and factors while all others stay.
 
         Without a penalty, what is zero stays zero. The largest change of a factor is returned.
         """
         before = self.before
-        share, n_rows = before.share, before.weight.size
-        edge = strength * before.spread * n_rows
+        edge = strength * before.spread * before.weight.size
+        edges = edge * before.spread, before.share * edge
         moved = 0.0
         for tree, (place, given) in self.of_tree.items():
-            span, gap = self.spans[tree], fit.gap[before.group[tree]]
-            old, number = fit.factor[span], fit.number[span]
-            along, sums = sum_parts(place, given, before.weight, gap, old.size)
-            # What the part itself gives counts as not given yet.
-            power = share**2 * self.power[span]
-            pull = share * along + power * old
-            pull = np.sign(pull) * np.maximum(np.abs(pull) - edge * before.spread, 0.0)
-            factor = np.divide(pull, power, out=np.zeros(old.size), where=power > 0)
-            if strength == 0:
-                factor[old == 0] = 0.0
-            turn = factor - old
-            step = self._numbers(sums, span, number, edge, free=strength == 0) - number
-            take_from_gap(place, given, share * turn, share * step, gap)
-            fit.number[span] += step
-            fit.factor[span] = factor
-            moved = max(moved, float(np.abs(turn).max(initial=0.0)))
+            span = self.spans[tree]
+            found, sizes = (fit.factor[span], fit.number[span]), (self.power[span], self.mass[span])
+            gap = fit.gap[before.group[tree]]
+            turn = move_parts(place, given, before.weight, gap, found, sizes, before.share, edges)
+            moved = max(moved, turn)
         mean = before.mean(fit.gap)
         fit.constant += mean
         fit.gap -= mean[:, None]
         return moved
-
-    def _numbers(
-        self, sums: np.ndarray, span: slice, old: np.ndarray, edge: float, *, free: bool
-    ) -> np.ndarray:
-        share, mass = self.before.share, self.mass[span][:, None]
-        pull = share * sums + share**2 * mass * old
-        length = np.sqrt(np.square(pull).sum(axis=1, keepdims=True))
-        pull *= np.maximum(1 - share * edge / np.maximum(length, _TINY), 0.0)
-        number = np.where(mass > 0, pull / (share**2 * np.maximum(mass, _TINY)), old)
-        return np.where(old.any(axis=1, keepdims=True), number, 0.0) if free else number

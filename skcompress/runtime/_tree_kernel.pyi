@@ -39,10 +39,18 @@ def add_to_parts(
     along: np.ndarray,
     sums: np.ndarray,
 ) -> None: ...
-def take_from_gap(
+def move_parts(
     part: np.ndarray,
     given: np.ndarray,
+    gap: np.ndarray,
     factor: np.ndarray,
     number: np.ndarray,
-    gap: np.ndarray,
-) -> None: ...
+    power: np.ndarray,
+    mass: np.ndarray,
+    along: np.ndarray,
+    sums: np.ndarray,
+    share: float,
+    edge: float,
+    number_edge: float,
+    keep_zeros: bool,
+) -> float: ...

@@ -11,7 +11,7 @@ tree where there are rows enough, and else one row in all trees. Either way each
 trees in order.
 """
 
-from libc.math cimport isnan
+from libc.math cimport copysign, fabs, isnan, sqrt
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
@@ -23,6 +23,8 @@ cdef enum:
     SCRATCH = 262144
     LEFT = 512
     RIGHT = 1024
+
+cdef double TINY = 1e-12
 
 cdef enum Sink:
     LEAF_ROWS
@@ -697,18 +699,56 @@ def add_to_parts(
             along[at] += weight[i] * product
 
 
-def take_from_gap(
+def move_parts(
     const int32_t[::1] part,
     const double[:, ::1] given,
-    const double[::1] factor,
-    const double[:, ::1] number,
     double[:, ::1] gap,
+    double[::1] factor,
+    double[:, ::1] number,
+    const double[::1] power,
+    const double[::1] mass,
+    double[::1] along,
+    double[:, ::1] sums,
+    double share,
+    double edge,
+    double number_edge,
+    bint keep_zeros,
 ):
-    """Take from each row's gap its part's number, and its part's factor times what is given."""
-    cdef Py_ssize_t i, k
-    cdef int32_t at
+    """Move factors and numbers to the best there are, and `gap` with them; the largest turn.
+
+    `along` and `sums` are those of the parts, and are written over.
+    """
+    cdef Py_ssize_t i, k, p, width = gap.shape[1]
+    cdef double square = share * share, pull, size, length, shrink, new, moved = 0.0
+    cdef bint stays
     with nogil:
+        for p in range(factor.shape[0]):
+            size = square * power[p]
+            pull = share * along[p] + size * factor[p]
+            new = 0.0
+            if size > 0 and not (keep_zeros and factor[p] == 0):
+                new = fabs(pull) - edge
+                new = (copysign(new, pull) if new > 0 else 0.0) / size
+            along[p] = new - factor[p]
+            moved = max(moved, fabs(along[p]))
+            factor[p] = new
+            along[p] = share * along[p]
+            size = square * mass[p]
+            length, stays = 0.0, True
+            for k in range(width):
+                pull = share * sums[p, k] + size * number[p, k]
+                sums[p, k] = pull
+                length += pull * pull
+                stays = stays and number[p, k] == 0
+            stays = (stays and keep_zeros) or size <= 0
+            shrink = 1 - number_edge / max(sqrt(length), TINY)
+            shrink = max(shrink, 0.0)
+            for k in range(width):
+                new = number[p, k] if stays else sums[p, k] * shrink / size
+                sums[p, k] = share * (new - number[p, k])
+                number[p, k] = new
         for i in range(part.shape[0]):
-            at = part[i]
-            for k in range(gap.shape[1]):
-                gap[i, k] -= number[at, k] + factor[at] * given[i, k]
+            p = part[i]
+            for k in range(width):
+                gap[i, k] -= sums[p, k] + along[p] * given[i, k]
+    return moved

@@ -25,6 +25,7 @@ from skcompress.passes import (
     SkipPass,
     SmallestForest,
 )
+from skcompress.passes._factors import Factors
 from skcompress.passes._settings import settings_of
 from skcompress.passes.depths import Descent
 from skcompress.passes.forest import size_of
@@ -87,9 +88,7 @@ def test_the_fit_of_a_level_solves_the_penalized_problem(level):
     strength = 1e-3
     start = Fit(found.mean, (found.power > 0) * 1.0, regression.constant, regression.gap)
     fit = start.copy()
-    for _ in range(300):
-        if found.sweep(fit, strength) < 1e-10:
-            break
+    found.descend(fit, strength, 300, 1e-10)
     share, spread, n_rows = regression.share, regression.spread, regression.weight.size
 
     def cost(fit):
@@ -148,25 +147,59 @@ def test_the_smallest_of_several_is_taken():
 
 
 @pytest.mark.skipif(not kernels_available(), reason="built without kernels")
-@given(st.integers(0, 30), st.integers(1, 3), st.integers(1, 5), st.integers(0, 1000))
-def test_sums_of_parts_are_those_of_numpy(n_rows, n_outputs, n_parts, seed):
+@given(
+    st.integers(0, 30),
+    st.integers(1, 3),
+    st.integers(1, 5),
+    st.sampled_from([0.0, 0.1, 3.0]),
+    st.integers(0, 1000),
+)
+def test_parts_move_as_in_numpy(n_rows, n_outputs, n_parts, edge, seed):
     rng = np.random.default_rng(seed)
     part = rng.integers(0, n_parts, n_rows, np.int32)
     given, gap = rng.normal(size=(2, n_rows, n_outputs))
-    weight, factor = rng.random(n_rows), rng.normal(size=n_parts)
-    number = rng.normal(size=(n_parts, n_outputs))
+    weight = rng.random(n_rows)
+    # Some are zero already, and some parts have no rows.
+    factor = rng.normal(size=n_parts) * rng.integers(0, 2, n_parts)
+    number = rng.normal(size=(n_parts, n_outputs)) * rng.integers(0, 2, (n_parts, 1))
+    mass = np.bincount(part, weight, n_parts).astype(float)
+    power, _ = parts.sum_parts(part, given, weight, given, n_parts)
 
     def found():
-        left = gap.copy()
-        sums = parts.sum_parts(part, given, weight, gap, n_parts)
-        parts.take_from_gap(part, given, factor, number, left)
-        return [*sums, left]
+        left, fit = gap.copy(), (factor.copy(), number.copy())
+        edges = edge, edge / 2
+        moved = parts.move_parts(part, given, weight, left, fit, (power, mass), 0.3, edges)
+        return [*fit, left, np.array(moved)]
 
     fast = found()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts, "_tree_kernel", None)
         for one, other in zip(fast, found(), strict=True):
             assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("edge", [0.0, 2.0])
+def test_factors_of_whole_trees_are_those_of_parts(edge):
+    rng = np.random.default_rng(0)
+    given, gap = rng.normal(size=(40, 2, 5)), rng.normal(size=(40, 2))
+    weight, share, n_sweeps = rng.uniform(0.5, 2, 40), 0.2, 4
+    factor, left = np.array([1.0, 0.0, 1.0, -1.0, 0.5]), gap.copy()
+    constant = Factors(given, weight, share).fit(factor, left, edge, n_sweeps, 0.0)
+    expected, rest, shift = np.array([1.0, 0.0, 1.0, -1.0, 0.5]), gap.copy(), np.zeros(2)
+    for _ in range(n_sweeps):
+        for tree in range(5):
+            own = share * given[:, :, tree]
+            power = np.einsum("i,ik->", weight, own**2)
+            pull = np.einsum("i,ik->", weight, own * (rest + expected[tree] * own))
+            new = np.sign(pull) * max(abs(pull) - edge, 0) / power
+            new = 0.0 if edge == 0 and expected[tree] == 0 else new
+            rest -= (new - expected[tree]) * own
+            expected[tree] = new
+        mean = weight @ rest / weight.sum()
+        rest, shift = rest - mean, shift + mean
+    for one, other in ((factor, expected), (left, rest), (constant, shift)):
+        np.testing.assert_allclose(one, other, atol=1e-12)
+    assert (factor == 0).any()
 
 
 def test_answers_are_those_that_were_judged():
