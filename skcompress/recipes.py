@@ -364,9 +364,9 @@ def level_recipe(model: Model, level: str) -> Recipe:
     if isinstance(predictor, KernelExpansion):
         return _kernel_level(predictor, level)
     if isinstance(predictor, TreeEnsemble):
-        boosted = isinstance(model.head, Numbers | ClassScores) and predictor.n_trees > 1
-        one_sum = predictor.n_outputs == 1 and not predictor.average
-        return _tree_level(level, boosted=boosted and one_sum)
+        summed = isinstance(model.head, Numbers | ClassScores) and not predictor.average
+        sums = predictor.n_outputs if summed and predictor.n_trees > 1 else 0
+        return _tree_level(level, sums=sums)
     return _LEVEL_RECIPES[type(predictor)](level)
 
 
@@ -395,7 +395,7 @@ def gentler_recipes(model: Model, level: str) -> tuple[Recipe, ...]:
     return tuple(level_recipe(model, name) for name in names)
 
 
-def _tree_level(level: str, *, boosted: bool = False) -> Recipe:
+def _tree_level(level: str, *, sums: int) -> Recipe:
     if level == "lossless":
         return (DropMissing(),)
     # Moved within their gaps, and rounded a little, trees win as often as they lose.
@@ -420,10 +420,11 @@ def _tree_level(level: str, *, boosted: bool = False) -> Recipe:
         return (DropMissing(), *rounded)
     # Two points leave room enough to be sure.
     smallest: Pass = SmallestForest(cautious=2.0) if level == "tiny" else SmallestForest()
-    if boosted and level == "tiny":
-        # Of averaged trees it never found the smaller file; of boosted ones it mostly did, but for
-        # many classes it takes long.
-        alternatives = ((smallest,), (PruneLevels(share=_LEVELS_SHARE),))
+    if sums and level == "tiny":
+        # Of averaged trees it never found the smaller file; of boosted ones it mostly did. Trees of
+        # many classes are many, and a second round takes as long as the first for a tenth less.
+        levels = PruneLevels(share=_LEVELS_SHARE, rounds=2 if sums == 1 else 1)
+        alternatives = ((smallest,), (levels,))
         smallest = Cheapest(alternatives, "rounded bytes")
     return (DropMissing(), smallest, *rounded)
 

@@ -16,6 +16,9 @@ from .forest import size_of
 
 __all__ = ["COSTS", "Cheapest", "FirstOf", "Strongest"]
 
+_SMALLER = 0.998
+"""Of the bytes before: those of large forests are estimates."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Strongest:
@@ -86,7 +89,7 @@ class Strongest:
                 (self._accepts(smaller, allowed, context) or (gentle and _keeps(smaller, context)))
                 and (not self.agreement or context.agreement(smaller) >= self.agreement)
                 and (not self.imitate or context.imitates(smaller, allowed))
-                and (most is None or file_bytes(smaller, context) < most)
+                and (most is None or file_bytes(smaller, context) < _SMALLER * most)
             ):
                 return smaller
         context.remarks.clear()

@@ -727,8 +727,7 @@ def move_parts(
             pull = share * along[p] + size * factor[p]
             new = 0.0
             if size > 0 and not (keep_zeros and factor[p] == 0):
-                new = fabs(pull) - edge
-                new = (copysign(new, pull) if new > 0 else 0.0) / size
+                new = copysign(max(fabs(pull) - edge, 0.0), pull) / size
             along[p] = new - factor[p]
             moved = max(moved, fabs(along[p]))
             factor[p] = new
