@@ -193,8 +193,9 @@ def compress_lifted(original: Model, job: Job) -> tuple[Model, Ledger]:
         )
         apply = run_ranked if job.ranked else run
         model, ledger = apply(job.recipe(original), original, context)
-        if job.rivals is not None:
-            model, ledger = _smallest(original, (model, ledger), job.rivals(original), context)
+        rivals = () if job.rivals is None else job.rivals(original)
+        if rivals:
+            model, ledger = _smallest(original, (model, ledger), rivals, context)
         if not job.keep_notes:
             model, last = run((DropNotes(),), model, context)
             ledger = Ledger((*ledger, *last))
