@@ -421,8 +421,8 @@ def _tree_level(level: str, *, sums: int) -> Recipe:
     # Two points leave room enough to be sure.
     smallest: Pass = SmallestForest(cautious=2.0) if level == "tiny" else SmallestForest()
     if sums and level == "tiny":
-        # Of averaged trees it never found the smaller file; of boosted ones it mostly did. Trees of
-        # many classes are many, and a second round takes as long as the first for a tenth less.
+        # Of averaged trees it hardly ever finds a smaller file; of boosted ones it mostly does.
+        # Trees of many classes are many: a second round takes as long again for a tenth less.
         levels = PruneLevels(share=_LEVELS_SHARE, rounds=2 if sums == 1 else 1)
         alternatives = ((smallest,), (levels,))
         smallest = Cheapest(alternatives, "rounded bytes")
