@@ -181,6 +181,9 @@ def _named(X: Any, names: Any) -> Any:
 def _takes_text(model: Any) -> bool:
     from sklearn.utils import get_tags
 
+    # A pipeline does not say so, but its first step does.
+    while hasattr(model, "steps"):
+        model = model.steps[0][1]
     return bool(get_tags(model).input_tags.string)
 
 

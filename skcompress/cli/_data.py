@@ -9,10 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..exceptions import InvalidModelError, SkcFormatError
+
 if TYPE_CHECKING:
     from ..runtime import CompactModel
 
 __all__ = ["UsageError", "read_key", "read_model", "read_rows", "read_target", "write_answers"]
+
+
+_CHECKED = (
+    "sklearn.tree._tree.Tree",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+)
+"""What skops does not trust by itself, though it holds no code: trees are checked when they are
+lifted, and nothing that an optimizer holds is used."""
 
 
 class UsageError(Exception):
@@ -123,19 +135,32 @@ def read_compact(path: str, trusted_keys: Any = None) -> CompactModel:
 
     if not Path(path).is_file():
         raise UsageError(f"There is no file {path}.")
-    return load(path, trusted_keys=trusted_keys)
+    try:
+        return load(path, trusted_keys=trusted_keys)
+    except SkcFormatError as error:
+        raise UsageError(f"{path}: {error}") from None
 
 
 def _read_skops(path: str) -> Any:
+    from ..families import lift
+
     try:
         from skops import io
-        from skops.io.exceptions import UntrustedTypesFoundException
     except ImportError:
         raise UsageError("skops files need skops; install it with: pip install skops") from None
+    others = sorted(set(io.get_untrusted_types(file=path)) - set(_CHECKED))
+    if others:
+        raise UsageError(
+            f"{path} holds types that skops does not trust: {', '.join(others)}. If you trust "
+            "whoever made it, save it with joblib and give --trusted-pickle."
+        )
+    model = io.load(path, trusted=list(_CHECKED))
+    # Forged indices would make scikit-learn read beyond its arrays; lifting finds them.
     try:
-        return io.load(path)
-    except UntrustedTypesFoundException as error:
-        raise UsageError(f"{path} holds types that are not trusted: {error}") from None
+        lift(model)
+    except (InvalidModelError, IndexError) as error:
+        raise UsageError(f"{path} does not hold a sound model: {error}") from None
+    return model
 
 
 def read_key(path: str, *, private: bool) -> Any:
@@ -151,6 +176,8 @@ def read_key(path: str, *, private: bool) -> Any:
             return kind.from_file(path)
         except ValueError as error:
             reasons.append(str(error))
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}.") from None
     raise UsageError(f"{path}: {reasons[0]}")
 
 

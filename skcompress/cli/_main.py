@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from ..exceptions import BudgetError, SignatureError, SkcompressError
 from . import _commands as commands
@@ -46,6 +46,16 @@ def _failed(error: BaseException, code: int, *, as_json: bool) -> int:
     return code
 
 
+class _Version(argparse.Action):
+    """Print the version, which is looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from .. import __version__
+
+        print(f"skcompress {__version__}")
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="skcompress",
@@ -53,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 done; 1 not so (worse, signature wrong, over budget); 2 wrong usage "
         "or unreadable input.",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (_compress, _inspect, _verify, _predict, _sign, _check_signature, _keygen):
         add(subparsers)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..ir import TreeEnsemble, TreeNotes, decode, shape_of
+from ..exceptions import InvalidModelError
+from ..ir import TreeEnsemble, TreeNotes, decode, shape_of, smallest_unsigned
 
-__all__ = ["Layout", "breadth_first", "depth_first"]
+__all__ = ["Layout", "breadth_first", "columns_of", "depth_first"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,24 +43,44 @@ def breadth_first(left: Sequence[np.ndarray], right: Sequence[np.ndarray]) -> La
     Parameters
     ----------
     left, right : sequence of ndarray
-        Children of each tree's nodes, counted within the tree; negative at leaves.
+        Children of each tree's nodes, counted within the tree; -1 at leaves.
+
+    Raises
+    ------
+    InvalidModelError
+        If a child is out of range, or a node below itself: scikit-learn would read beyond its
+        arrays, or not end.
     """
     sizes = np.array([tree.size for tree in left])
     starts = np.cumsum(sizes) - sizes
     shift = np.repeat(starts, sizes)
     first = np.concatenate(left).astype(np.int64)
     second = np.concatenate(right).astype(np.int64)
-    splits = first >= 0
+    splits = first != -1
+    size = np.repeat(sizes, sizes)
+    for child in (first, second):
+        if (splits & ((child < 0) | (child >= size))).any():
+            raise InvalidModelError("a node of a tree has a child that is out of range.")
     first, second = first + shift, second + shift
-    level, levels = starts, []
+    level, levels, left_over = starts, [], splits.size
     while level.size:
         levels.append(level)
+        left_over -= level.size
+        if left_over < 0:
+            raise InvalidModelError("a node of a tree is reached in two ways, or below itself.")
         above = level[splits[level]]
         level = np.stack([first[above], second[above]], axis=1).ravel()
     by_depth = np.concatenate(levels)
     tree = np.repeat(np.arange(sizes.size), sizes)
     order = by_depth[np.argsort(tree[by_depth], kind="stable")]
     return Layout(order, splits[order])
+
+
+def columns_of(feature: np.ndarray, n_features: int) -> np.ndarray:
+    """The columns that splits look at, as the IR holds them; out of range they are refused."""
+    if feature.size and not 0 <= feature.min() <= feature.max() < n_features:
+        raise InvalidModelError(f"a split of a tree looks at a column beyond the {n_features}.")
+    return feature.astype(smallest_unsigned(n_features - 1))
 
 
 def depth_first(trees: TreeEnsemble) -> list[dict[str, np.ndarray]]:

@@ -25,7 +25,7 @@ from ..ir import (
 )
 from ._input import input_spec
 from ._labels import labels_of
-from ._layout import breadth_first, depth_first
+from ._layout import breadth_first, columns_of, depth_first
 from ._params import plain_params
 from ._registry import Family, dotted_name, register
 from ._sklearn_internals import (
@@ -73,9 +73,7 @@ def _lift(boosting: Any, head: Head) -> Model:
         )
     ensemble = TreeEnsemble(
         internal=layout.internal,
-        feature=layout.splits(joined("feature")).astype(
-            smallest_unsigned(boosting.n_features_in_ - 1)
-        ),
+        feature=columns_of(layout.splits(joined("feature")), boosting.n_features_in_),
         threshold=layout.splits(joined("threshold")),
         missing_left=missing if bool(missing.any()) else None,
         leaf=leaf,

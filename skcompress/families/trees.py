@@ -28,11 +28,10 @@ from ..ir import (
     decode,
     distinct_rows,
     floor_to_float32,
-    smallest_unsigned,
 )
 from ._input import input_spec
 from ._labels import labels_of
-from ._layout import breadth_first, depth_first
+from ._layout import breadth_first, columns_of, depth_first
 from ._params import plain_params
 from ._registry import Family, dotted_name, register
 from ._sklearn_internals import build_tree, takes_missing, tree_arrays
@@ -90,7 +89,7 @@ def tree_ensemble(
     missing = layout.splits(joined("missing_left"))
     return TreeEnsemble(
         internal=layout.internal,
-        feature=layout.splits(joined("feature")).astype(smallest_unsigned(n_features - 1)),
+        feature=columns_of(layout.splits(joined("feature")), n_features),
         threshold=floor_to_float32(layout.splits(joined("threshold"))),
         missing_left=missing if bool(missing.any()) else None,
         leaf=leaf,

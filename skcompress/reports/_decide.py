@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.metrics import check_scoring
 
 from ._answers import Answers
+from ._few import FewRows, few_rows
 from ._paired import bootstrap_bound, rows_for_bootstrap, rows_for_tango, tango_bound
 
 __all__ = ["Asked", "all_equal", "by_accuracy", "by_r2", "by_scorer", "r2_of"]
@@ -61,7 +62,7 @@ def by_accuracy(
 
 
 def by_r2(first: np.ndarray, second: np.ndarray, truth: np.ndarray, asked: Asked) -> dict[str, Any]:
-    """The fields of a report that R² decides, by the paired bootstrap.
+    """The fields of a report that R² decides, by the paired bootstrap and the rows that lost most.
 
     Parameters
     ----------
@@ -93,11 +94,23 @@ def by_r2(first: np.ndarray, second: np.ndarray, truth: np.ndarray, asked: Asked
 
     scores = [r2_of(truth, predicted) for predicted in (first, second)]
     spread = np.square(shifted).mean(axis=0)
-    worst = float((-gained / np.where(spread == 0, 1.0, spread)).mean(axis=1).max())
+
+    def by_row(squares: np.ndarray) -> np.ndarray:
+        return np.asarray((squares / np.where(spread == 0, 1.0, spread)).mean(axis=1))
+
+    lost = by_row(-gained)
     mixed = np.random.default_rng(asked.random_state).permutation(len(truth))
-    other = scores[0] - r2_of(truth, first[mixed])
-    unseen = max(_HEAVIEST * worst, 0.0), max(other, 0.0)
-    return _by_bootstrap(difference, scores, len(truth), unseen, asked, "R²")
+    other = max(scores[0] - r2_of(truth, first[mixed]), 0.0)
+    few = few_rows(
+        lost,
+        moved=by_row(np.square(second - first)),
+        told=by_row(np.square(first - first.mean(axis=0))),
+        possible=by_row(np.square(shifted)),
+        swap=(other, by_row(np.square(first[mixed] - first))),
+    )
+    unseen = max(_HEAVIEST * float(lost.max()), 0.0), other
+    found = _by_bootstrap(difference, scores, len(truth), unseen, asked, "R²")
+    return found | _by_few(few, found, asked)
 
 
 def by_scorer(
@@ -191,6 +204,20 @@ def _by_bootstrap(
         "rows_needed": rows_for_bootstrap(
             observed, bound, n_rows, asked.tolerance, asked.confidence
         ),
+    }
+
+
+def _by_few(few: FewRows, found: dict[str, Any], asked: Asked) -> dict[str, Any]:
+    """The bound, and the rows needed, where few rows lost most."""
+    bound = -few.most(asked.confidence)
+    if bound >= found["lower_bound"]:
+        return {}
+    needed = few.rows_needed(asked.tolerance, asked.confidence)
+    others = found["rows_needed"]
+    return {
+        "lower_bound": bound,
+        "method": "few rows",
+        "rows_needed": None if needed is None or others is None else max(needed, others),
     }
 
 

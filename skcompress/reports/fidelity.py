@@ -85,7 +85,8 @@ def verify(
     at most 5 % of its claims are wrong at 95 % confidence, also where few rows differ. For other
     scores it is the percentile of a paired Bayesian bootstrap, in which two rows are added whose
     like is not among these: one costs twice as much as the worst, the other as much as the
-    answer for another row.
+    answer for another row. R² is also bounded by what the rows that changed most may hide: where
+    a few of them hold most of the loss, it takes more rows.
 
     References
     ----------

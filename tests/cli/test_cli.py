@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.tree import DecisionTreeClassifier
 
 import skcompress as skc
 from skcompress.cli import main
@@ -159,11 +162,65 @@ def test_pickles_are_read_only_if_told_to(folder, capsys):
     assert sizes["model"] == "RandomForestClassifier"
 
 
-def test_skops_files_are_read_without_trust(folder):
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(max_iter=500),
+        RandomForestClassifier(3, random_state=0),
+        HistGradientBoostingClassifier(max_iter=3),
+        MLPClassifier((8,), max_iter=30, random_state=0),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_skops_files_are_read_without_trust(folder, model):
     io = pytest.importorskip("skops.io")
-    io.dump(LogisticRegression(max_iter=500).fit(FRAME.to_numpy(), TARGET), "model.skops")
+    io.dump(model.fit(FRAME.to_numpy(), TARGET), "model.skops")
     run("compress", "model.skops", "-o", "m.skc", "--level", "lossless")
-    assert skc.load("m.skc").score(FRAME.to_numpy(), TARGET) > 0.9
+    small = skc.load("m.skc")
+    assert np.array_equal(small.predict(FRAME.to_numpy()), model.predict(FRAME.to_numpy()))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("feature", 256),
+        ("feature", -3),
+        ("left_child", 2**30),
+        ("left_child", -7),
+        ("left_child", 0),
+        ("right_child", 2**30),
+    ],
+)
+def test_forged_trees_in_skops_files_are_refused(folder, field, value, capsys):
+    io = pytest.importorskip("skops.io")
+    tree = DecisionTreeClassifier(max_depth=3).fit(FRAME.to_numpy(), TARGET)
+    _, arguments, state = tree.tree_.__reduce__()
+    nodes = state["nodes"].copy()
+    nodes[field][0] = value
+    forged = type(tree.tree_)(*arguments)
+    forged.__setstate__({**state, "nodes": nodes})
+    tree.tree_ = forged
+    io.dump(tree, "forged.skops")
+    for command in ("inspect", "compress", "verify"):
+        rest = {"compress": ("-o", "m.skc"), "verify": ("m.skc", "--data", "rows.npy")}
+        run(command, "forged.skops", *rest.get(command, ()), code=2)
+        assert "of a tree" in capsys.readouterr().err
+
+
+def test_other_types_in_skops_files_are_named(folder, capsys):
+    io = pytest.importorskip("skops.io")
+    io.dump(KNeighborsClassifier().fit(FRAME.to_numpy(), TARGET), "model.skops")
+    run("inspect", "model.skops", code=2)
+    message = capsys.readouterr().err
+    assert "KDTree" in message
+    assert "--trusted-pickle" in message
+
+
+def test_version(capsys, monkeypatch):
+    monkeypatch.setattr(skc, "__version__", "1.2.3", raising=False)
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == "skcompress 1.2.3\n"
 
 
 def test_texts(folder, capsys):
@@ -173,6 +230,14 @@ def test_texts(folder, capsys):
     skc.dump(skc.compress(model, level="lossless"), "text.skc")
     with Path("texts.csv").open("w", newline="") as file:
         csv.writer(file).writerows([text] for text in texts)
+    rows = zip(texts, model.predict(texts), strict=True)
+    with Path("labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *rows])
+    joblib.dump(model, "text.joblib")
+    with_rows = ("--trusted-pickle", "--data", "labels.csv", "--target-column", "label")
+    run("compress", "text.joblib", "-o", "text.skc", *with_rows, "--level", "lossless")
+    run("verify", "text.joblib", "text.skc", *with_rows, "--tolerance", "0.5")
+    capsys.readouterr()
     run("predict", "text.skc", "texts.csv")
     assert capsys.readouterr().out.split() == ["predict", *model.predict(texts)]
 
@@ -197,6 +262,8 @@ def test_texts(folder, capsys):
             "no column",
         ),
         (["sign", "m.skc", "--key", "rows.csv"], "Expected"),
+        (["sign", "m.skc", "--key", "absent.key"], "absent.key cannot be read"),
+        (["inspect", "rows.csv"], "rows.csv: This is not"),
     ],
 )
 def test_wrong_usage_says_what_is_wrong(folder, capsys, arguments, message):

@@ -141,6 +141,15 @@ def test_bootstrap_of_yes_and_no_is_clopper_and_pearsons_bound(lost):
     assert found == pytest.approx(exact, rel=0.03)
 
 
+def normal(generator, n_rows):
+    return generator.normal(size=n_rows)
+
+
+def skewed(generator, n_rows):
+    drawn = np.exp(0.8 * generator.normal(size=n_rows))
+    return (drawn - math.exp(0.32)) / math.sqrt((math.exp(0.64) - 1) * math.exp(0.64))
+
+
 def noisy(noise):
     return lambda generator, truth, first, loss: first + math.sqrt(loss) * noise(generator, truth)
 
@@ -155,36 +164,55 @@ def averaged(generator, truth, first, loss):
     return np.where(generator.random(truth.size) < loss / (1 - 0.2025), 0.0, first)
 
 
+def mistaken(generator, truth, first, loss):
+    # Answering with another row's answer costs 2 a row.
+    return np.where(generator.random(truth.size) < loss / 2, generator.permutation(first), first)
+
+
+def averaged_and_noisy(generator, truth, first, loss):
+    second = averaged(generator, truth, first, loss / 2)
+    return second + math.sqrt(loss / 2) * generator.normal(size=truth.size)
+
+
 CHANGES = {
-    "everywhere": noisy(lambda generator, truth: generator.normal(size=truth.size)),
-    "heavy": noisy(lambda generator, truth: generator.standard_t(3, truth.size) / math.sqrt(3)),
-    "tenth": noisy(
-        lambda generator, truth: (
-            generator.normal(size=truth.size)
-            * (generator.random(truth.size) < 0.1)
-            / math.sqrt(0.1)
-        )
+    "everywhere": (normal, noisy(lambda generator, truth: generator.normal(size=truth.size))),
+    "heavy": (
+        normal,
+        noisy(lambda generator, truth: generator.standard_t(3, truth.size) / math.sqrt(3)),
     ),
-    "growing": noisy(lambda generator, truth: truth * generator.normal(size=truth.size)),
-    "flattened": flattened,
-    "averaged": averaged,
+    "tenth": (
+        normal,
+        noisy(
+            lambda generator, truth: (
+                generator.normal(size=truth.size)
+                * (generator.random(truth.size) < 0.1)
+                / math.sqrt(0.1)
+            )
+        ),
+    ),
+    "growing": (skewed, noisy(lambda generator, truth: truth * generator.normal(size=truth.size))),
+    "flattened": (normal, flattened),
+    "averaged": (normal, averaged),
+    "few averaged": (skewed, averaged),
+    "few mistaken": (skewed, mistaken),
+    "few and noise": (skewed, averaged_and_noisy),
 }
 
 
-@pytest.mark.parametrize("n_rows", [200, 1000])
 @pytest.mark.parametrize("change", CHANGES)
-def test_false_claims_of_r2_are_at_most_5_percent(change, n_rows):
-    generator = np.random.default_rng(n_rows)
-    tolerance, trials = 0.02, 150
+def test_false_claims_of_r2_are_at_most_5_percent(change):
+    generator = np.random.default_rng(0)
+    tolerance, trials, n_rows = 0.02, 120, 1000
     claims = {tolerance: 0, 0.0005: 0}
+    draw, worsen = CHANGES[change]
     for trial in range(trials):
-        truth = generator.normal(size=n_rows)
+        truth = draw(generator, n_rows)
         first = truth + 0.45 * generator.normal(size=n_rows)
         for loss in claims:
-            second = CHANGES[change](generator, truth, first, loss)
+            second = worsen(generator, truth, first, loss)
             bound = by_r2(first, second, truth, Asked(tolerance, 0.95, 199, trial))["lower_bound"]
             claims[loss] += bound > -tolerance
-    # Of 150 trials at 5 % more than 14 happen once in 100 runs; the seed is fixed.
-    assert claims[tolerance] <= 7.5 + 3
+    # Of 120 trials at 5 % more than 11 happen twice in 100 runs; the seed is fixed.
+    assert claims[tolerance] <= 9
     # What loses next to nothing must be told from it.
-    assert n_rows < 1000 or claims[0.0005] >= (40 if change == "flattened" else 130)
+    assert claims[0.0005] >= (30 if change == "flattened" else 102)
