@@ -28,6 +28,8 @@ def compress(arguments: argparse.Namespace) -> int:
     from ..estimators import compress as compress_model
     from ..format import dump
 
+    if not Path(arguments.output).absolute().parent.is_dir():
+        raise UsageError(f"There is no folder for {arguments.output}.")
     key = None if arguments.key is None else read_key(arguments.key, private=True)
     model = read_model(arguments.model, trusted_pickle=arguments.trusted_pickle)
     X, y = _rows(arguments, model)
@@ -166,7 +168,7 @@ def _rows(arguments: argparse.Namespace, model: Any) -> tuple[Any, Any]:
     )
     if names is not None:
         X = _named(X, names)
-    return X, read_target(arguments.target) if arguments.target is not None else y
+    return X, read_target(arguments.target, len(X)) if arguments.target is not None else y
 
 
 def _named(X: Any, names: Any) -> Any:

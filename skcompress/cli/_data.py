@@ -69,6 +69,10 @@ def read_rows(
         header = header[:place] + header[place + 1 :]
         rows = [row[:place] + row[place + 1 :] for row in rows]
     if text:
+        if any(len(row) != 1 for row in rows):
+            raise UsageError(
+                f"{path} must hold one text in each row; quote texts that hold commas or quotes."
+            )
         return [row[0] for row in rows], y
     if header is not None and names is not None:
         missing = [name for name in names if name not in header]
@@ -82,16 +86,17 @@ def read_rows(
         raise UsageError(f"{path} must hold numbers in rows of one length: {error}.") from None
 
 
-def read_target(path: str) -> np.ndarray:
-    """Targets from a npy file, or from a CSV file of one column."""
+def read_target(path: str, n_rows: int) -> np.ndarray:
+    """Targets of so many rows from a npy file, or from a CSV file of one column."""
     if path.endswith(".npy"):
-        return _read_npy(path)
-    with _open(path) as file:
-        cells = [row[0] for row in csv.reader(file) if row]
-    labels = _labels(cells)
-    if labels.dtype.kind == "U" and len(cells) > 1 and _labels(cells[1:]).dtype.kind != "U":
-        return _labels(cells[1:])  # the first cell is a header
-    return labels
+        target = _read_npy(path)
+    else:
+        with _open(path) as file:
+            cells = [row[0] for row in csv.reader(file) if row]
+        target = _labels(cells[1:] if len(cells) == n_rows + 1 else cells)
+    if len(target) != n_rows:
+        raise UsageError(f"{path} holds {len(target)} targets for {n_rows} rows.")
+    return target
 
 
 def write_answers(path: str | None, answers: np.ndarray, header: list[str]) -> None:
@@ -138,7 +143,7 @@ def read_compact(path: str, trusted_keys: Any = None) -> CompactModel:
     try:
         return load(path, trusted_keys=trusted_keys)
     except SkcFormatError as error:
-        raise UsageError(f"{path}: {error}") from None
+        raise SkcFormatError(f"{path}: {error}") from None
 
 
 def _read_skops(path: str) -> Any:

@@ -35,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(parsed.run(parsed))
     except (BudgetError, SignatureError) as error:
         return _failed(error, 1, as_json=parsed.json)
-    except (UsageError, SkcompressError, OSError, ValueError, TypeError, ImportError) as error:
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        return _failed(UsageError(f"{where}{error.strerror}."), 2, as_json=parsed.json)
+    except (UsageError, SkcompressError, ValueError, TypeError, ImportError) as error:
         return _failed(error, 2, as_json=parsed.json)
 
 

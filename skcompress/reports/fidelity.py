@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import is_classifier, is_outlier_detector
+from sklearn.utils import assert_all_finite
 
 from ..families._sklearn_internals import Interval, validate_params
 from ._answers import Answers, compact_of
@@ -120,8 +121,13 @@ def verify(
     before, after = (Answers(model, X) for model in models)
     labels = is_classifier(models[0]) or is_outlier_detector(models[0])
     first = np.asarray(before.known["predict"])
-    second = np.asarray(after.known["predict"]).reshape(first.shape)
-    truth = first if y is None else np.asarray(y).reshape(first.shape)
+    second = _shaped(after.known["predict"], first, "the compact model predicts")
+    truth = first if y is None else _shaped(y, first, "y has")
+    if labels and not np.isin(truth, first).any():
+        raise ValueError(
+            f"y has labels such as {truth.ravel().tolist()[0]!r}, of which the original predicts "
+            f"none; it predicts labels such as {first.ravel().tolist()[0]!r}."
+        )
     n_rows = len(first)
     asked = Asked(tolerance, confidence, n_resamples, random_state)
     found: dict[str, Any]
@@ -178,6 +184,16 @@ def assert_not_worse(original: Any, compact: Any, X: Any, y: Any = None, **setti
     report = verify(original, compact, X, y, **settings)
     if not report.not_worse:
         raise AssertionError(str(report))
+
+
+def _shaped(values: Any, like: np.ndarray, what: str) -> np.ndarray:
+    """Values for the same rows and targets as those of the original."""
+    array = np.asarray(values)
+    if array.shape[:1] != like.shape[:1] or array.size != like.size:
+        raise ValueError(f"{what} values of shape {array.shape}, not {like.shape}.")
+    if array.dtype.kind == "f":
+        assert_all_finite(array, input_name=what.split(maxsplit=1)[0])
+    return array.reshape(like.shape)
 
 
 def _flips(first: np.ndarray, second: np.ndarray, truth: np.ndarray) -> dict[str, Any]:

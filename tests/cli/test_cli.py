@@ -242,6 +242,25 @@ def test_texts(folder, capsys):
     assert capsys.readouterr().out.split() == ["predict", *model.predict(texts)]
 
 
+def test_a_text_is_one_cell(folder, capsys):
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(["good", "bad"], [1, 0])
+    skc.dump(skc.compress(model, level="lossless"), "text.skc")
+    Path("texts.csv").write_text("good, very good\nbad\n")
+    run("predict", "text.skc", "texts.csv", code=2)
+    assert "quote texts" in capsys.readouterr().err
+
+
+def test_a_column_of_targets_may_have_a_header(folder, capsys):
+    compress("--level", "lossless")
+    names = np.array(["a", "b", "c"])[TARGET]
+    forest = RandomForestClassifier(3, random_state=0).fit(FRAME.to_numpy(), names)
+    skc.dump(skc.compress(forest, level="lossless"), "named.skc")
+    for header in ([], ["kind"]):
+        Path("names.csv").write_text("\n".join([*header, *names[1::2]]))
+        asked = ("--data", "rows.npy", "--target", "names.csv", "--tolerance", "0.1")
+        run("verify", "named.skc", "named.skc", *asked)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -264,12 +283,19 @@ def test_texts(folder, capsys):
         (["sign", "m.skc", "--key", "rows.csv"], "Expected"),
         (["sign", "m.skc", "--key", "absent.key"], "absent.key cannot be read"),
         (["inspect", "rows.csv"], "rows.csv: This is not"),
+        (["compress", "m.skc", "-o", "absent/x.skc"], "no folder"),
+        (["predict", "m.skc", "rows.npy", "-o", "absent/x.csv"], "absent/x.csv: No such file"),
+        (
+            ["verify", "m.skc", "m.skc", "--data", "rows.npy", "--target", "three.csv"],
+            "three.csv holds 3 targets for 75 rows",
+        ),
     ],
 )
 def test_wrong_usage_says_what_is_wrong(folder, capsys, arguments, message):
     compress("--level", "lossless")
     Path("words.csv").write_text("1,2,3,4\na,b,c,d\n")
     Path("empty.csv").write_text("")
+    Path("three.csv").write_text("1\n2\n1\n")
     run(*arguments, code=2)
     assert message in capsys.readouterr().err
 

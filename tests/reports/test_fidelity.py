@@ -145,6 +145,20 @@ def test_compressors_are_taken_by_their_model():
     assert skc.verify(original, fitted, ROWS, TRUTH).agreement == 1.0
 
 
+def test_targets_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"y has values of shape \(3,\)"):
+        skc.verify(FOREST, WORSE, ROWS, TRUTH[:3])
+    with pytest.raises(ValueError, match="y has labels such as 'three'"):
+        skc.verify(FOREST, WORSE, ROWS, np.full(len(ROWS), "three"))
+    X, y = load_diabetes(return_X_y=True)
+    ridge = Ridge().fit(X, y)
+    with pytest.raises(ValueError, match="y contains NaN"):
+        skc.verify(ridge, ridge, X, np.where(np.arange(len(y)) == 3, np.nan, y))
+    wider = Ridge().fit(X, np.column_stack([y, y]))
+    with pytest.raises(ValueError, match="the compact model predicts values of shape"):
+        skc.verify(ridge, wider, X, y)
+
+
 def test_models_that_do_not_predict():
     with pytest.raises(TypeError, match="StandardScaler"):
         skc.verify(StandardScaler().fit(X), StandardScaler().fit(X), X)
