@@ -185,7 +185,8 @@ def compress_lifted(original: Model, job: Job) -> tuple[Model, Ledger]:
         context = Context(
             original=original,
             refit=job.refit,
-            held_out=job.held_out,
+            # What only transforms has no score to judge by.
+            held_out=None if original.predictor is None else job.held_out,
             tolerance=job.tolerance,
             score=job.score,
             random_state=job.random_state,

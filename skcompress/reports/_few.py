@@ -158,5 +158,5 @@ def few_rows(
 
 
 def _share(moved: np.ndarray, told: np.ndarray) -> np.ndarray:
-    """1 where an answer moved as far as to the mean of all, or farther; 0 where it did not move."""
-    return np.where(moved > 0, moved / np.maximum(told, np.maximum(moved, _TINY)), 0.0)
+    """How far of its way to the mean of all an answer moved, at most 1; losses are squares."""
+    return np.sqrt(np.where(moved > 0, moved / np.maximum(told, np.maximum(moved, _TINY)), 0.0))

@@ -68,7 +68,7 @@ class CompressionSearchCV(Delegating):
     cv : int, cross-validation generator or iterable, default=5
         Folds.
     scoring : str, callable or None, default=None
-        The score; None: accuracy or R².
+        The score, a single one; None: accuracy or R².
     tolerance : float or None, default=None
         Choose the smallest candidate that loses at most so much of the inner model's score.
     max_bytes : int or None, default=None

@@ -228,7 +228,8 @@ def _advice(
         ratio = lossless / estimate.n_bytes
         if estimate.level != "tiny" and ratio >= _WORTH_IT:
             call = f"compress(model, X_val=X, y_val=y, level={estimate.level!r})"
-            more = f"At a loss of {loss:.4f} on these rows it gets {ratio:.1f} times smaller still."
+            change = f"At a loss of {loss:.4f}" if loss >= 0 else f"Scoring {-loss:.4f} better"
+            more = f"{change} on these rows it gets {ratio:.1f} times smaller still."
             return call, f"{exact} {more}"
     if before / lossless < _WORTH_IT:
         return "leave it as it is", "Compression hardly makes it smaller."

@@ -8,8 +8,9 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import skcompress as skc
 
@@ -45,6 +46,22 @@ def test_without_rows_only_lossless_is_known():
     assert [estimate.level for estimate in diagnosis.levels] == ["lossless"]
     assert "lossless" in diagnosis.recommendation
     assert "Rows" in diagnosis.reason
+
+
+def test_what_only_transforms_is_judged_by_no_rows():
+    scaler = StandardScaler().fit(X[:400])
+    diagnosis = skc.diagnose(scaler, X[400:])
+    assert {estimate.loss for estimate in diagnosis.levels} == {None}
+    small = skc.compress(scaler, X[400:])
+    assert np.array_equal(small.transform(X), scaler.transform(X))
+
+
+def test_a_gain_is_no_loss():
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(700, 5))
+    noisy = rows[:, 0] + generator.normal(size=700)
+    tree = DecisionTreeRegressor(random_state=0).fit(rows[:400], noisy[:400])
+    assert "better on these rows" in skc.diagnose(tree, rows[400:], noisy[400:]).reason
 
 
 def test_small_and_compact_models_are_left_alone():
