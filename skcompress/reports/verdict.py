@@ -53,7 +53,7 @@ class VerifyReport(Printed):
     tolerance, confidence : float
         What was asked.
     method : str
-        How the bound was found.
+        How the bound was found: "Tango", "bootstrap", or "few rows" where these may hide more.
     rows_needed : int or None
         Rows that it takes to show "not worse" in four cases of five, if all else stays as it is;
         None where more rows would not help.
