@@ -21,20 +21,36 @@ class Answers:
     ----------
     model : estimator or CompactModel
         Fitted.
-    X : array-like
-        The rows.
-
-    Attributes
-    ----------
     known : dict of str to ndarray or list of ndarray
         Method -> what it answers for the rows.
     """
 
-    def __init__(self, model: Any, X: Any) -> None:
-        self._model = model
-        self.known = {name: getattr(model, name)(X) for name in _METHODS if hasattr(model, name)}
+    def __init__(self, model: Any, known: dict[str, Any]) -> None:
+        self._model, self.known = model, known
         if hasattr(model, "classes_"):
             self.classes_ = model.classes_
+
+    @classmethod
+    def of(cls, model: Any, X: Any) -> Answers:
+        """What a model answers for some rows."""
+        return cls(model, {m: getattr(model, m)(X) for m in _METHODS if hasattr(model, m)})
+
+    def followed_by(self, other: Answers) -> Answers:
+        """These answers, and after them another model's for the same rows."""
+        names = [name for name in self.known if name in other.known]
+        known = {name: _stacked(self.known[name], other.known[name]) for name in names}
+        return Answers(self._model, known)
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """A row of numbers for each: probabilities, else scores, else what is predicted."""
+        for name in ("predict_proba", "decision_function", "score_samples"):
+            if name in self.known:
+                return _columns(self.known[name])
+        answers = np.asarray(self.known["predict"])
+        if answers.dtype.kind not in "fiub":
+            answers = np.unique(answers, return_inverse=True)[1].reshape(answers.shape)
+        return _columns(answers)
 
     def fit(self, X: Any = None, y: Any = None) -> Answers:
         """Nothing to do: scorers want estimators to have it."""
@@ -65,6 +81,17 @@ class _Lookup:
         if isinstance(self._answers, list):
             return [part[rows] for part in self._answers]
         return self._answers[rows]
+
+
+def _columns(answers: Any) -> np.ndarray:
+    parts = answers if isinstance(answers, list) else [answers]
+    return np.hstack([np.asarray(part, np.float64).reshape(len(part), -1) for part in parts])
+
+
+def _stacked(first: Any, second: Any) -> Any:
+    if isinstance(first, list):
+        return [np.concatenate(pair) for pair in zip(first, second, strict=True)]
+    return np.concatenate([first, np.asarray(second).reshape(np.shape(first))])
 
 
 def compact_of(model: Any) -> Any:

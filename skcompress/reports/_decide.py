@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.metrics import check_scoring
 
 from ._answers import Answers
-from ._few import FewRows, few_rows
+from ._few import FewRows, few_of_score, few_rows
 from ._paired import bootstrap_bound, rows_for_bootstrap, rows_for_tango, tango_bound
 
 __all__ = ["Asked", "all_equal", "by_accuracy", "by_r2", "by_scorer", "r2_of"]
@@ -156,7 +156,7 @@ def by_scorer(
     other = max(scores[0] - score(before, places[mixed], truth), 0.0)
     name = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
     # What the worst single row costs is not known here.
-    return _by_bootstrap(
+    found = _by_bootstrap(
         lambda weights: np.array([one(row) for row in weights]),
         scores,
         len(truth),
@@ -165,6 +165,32 @@ def by_scorer(
         name,
         counted=not weighs,
     )
+    both = after.followed_by(before)
+
+    def lost_by(rows: np.ndarray) -> float:
+        restored = places.copy()
+        restored[rows] += len(truth)
+        return score(both, restored, truth) - scores[1]
+
+    second, first = np.split(both.numbers, 2)
+    few = few_of_score(
+        scores[0] - scores[1],
+        lost_by,
+        moved=np.square(second - first).sum(axis=1),
+        told=np.square(first - first.mean(axis=0)).sum(axis=1),
+        possible=_possible(truth),
+        swap=(other, np.square(first[mixed] - first).sum(axis=1)),
+    )
+    return found | _by_few(few, found, asked)
+
+
+def _possible(truth: np.ndarray) -> np.ndarray:
+    """What rows can lose, relative to each other: the more, the rarer or the farther off."""
+    if truth.dtype.kind == "f":
+        columns = truth.reshape(len(truth), -1)
+        return np.asarray(np.square(columns - columns.mean(axis=0)).sum(axis=1))
+    _, group, counts = np.unique(truth, axis=0, return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / counts[group.ravel()])
 
 
 def _takes_weights(scorer: Any, model: Answers, places: np.ndarray, truth: np.ndarray) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from statistics import NormalDist
 
 import numpy as np
 from scipy.special import gammaincinv
 
-__all__ = ["FewRows", "few_rows"]
+__all__ = ["FewRows", "few_of_score", "few_rows"]
 
 _MOST_TIMES = 2**20
 _TINY = np.finfo(float).tiny
@@ -83,7 +84,7 @@ class FewRows:
         each = np.maximum(self.swapped, self.moved / np.maximum(self.shares, 1.0))
         by_count = each * gammaincinv(times * self.shares + 1, confidence)
         losses = times * self.losses
-        unseen = np.maximum(np.minimum(losses + by_size, by_count) - losses, 0.0).max()
+        unseen = np.maximum(np.minimum(losses + by_size, by_count) - losses, 0.0).max(initial=0.0)
         return float((times * self.lost + unseen) / (times * self.n_rows))
 
     def rows_needed(self, tolerance: float, confidence: float) -> int | None:
@@ -152,6 +153,54 @@ def few_rows(
         moved=sums(moved),
         squares=sums(np.square(moved)),
         shares=sums(_share(moved, told)) / (usual or 1.0),
+        swapped=swap[0],
+        unevenness=float(possible.var() / mean**2) if mean > 0 else 0.0,
+    )
+
+
+def few_of_score(
+    lost: float,
+    lost_by: Callable[[np.ndarray], float],
+    moved: np.ndarray,
+    told: np.ndarray,
+    possible: np.ndarray,
+    swap: tuple[float, np.ndarray],
+) -> FewRows:
+    """The rows that changed most, by a score of which it is not known what a row costs.
+
+    Parameters
+    ----------
+    lost : float
+        How much lower the score is.
+    lost_by : callable
+        From rows to how much of that goes away where they are answered as before.
+    moved, told : ndarray of shape (n_rows,)
+        By how much the answers moved, and how far they were from their mean; squares.
+    possible : ndarray of shape (n_rows,)
+        In any units, what each could lose.
+    swap : tuple of float and ndarray
+        What rows lose on average that are answered as others, and how far that moves each.
+
+    Returns
+    -------
+    FewRows
+        Sums over the first 1, 2, 4, 8 ... of them.
+    """
+    n_rows = len(moved)
+    order = np.argsort(-moved, kind="stable")
+    counts = 2 ** np.arange(int(np.count_nonzero(moved)).bit_length())
+    losses = n_rows * np.array([lost_by(order[:count]) for count in counts])
+    costs = np.maximum(losses, 0.0)
+    usual = float(_share(swap[1], told).mean())
+    mean = possible.mean()
+    return FewRows(
+        n_rows=n_rows,
+        lost=n_rows * lost,
+        counts=counts,
+        losses=losses,
+        moved=costs,
+        squares=np.square(costs) / counts,
+        shares=np.cumsum(_share(moved, told)[order])[counts - 1] / (usual or 1.0),
         swapped=swap[0],
         unevenness=float(possible.var() / mean**2) if mean > 0 else 0.0,
     )

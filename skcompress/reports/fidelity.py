@@ -86,7 +86,7 @@ def verify(
     at most 5 % of its claims are wrong at 95 % confidence, also where few rows differ. For other
     scores it is the percentile of a paired Bayesian bootstrap, in which two rows are added whose
     like is not among these: one costs twice as much as the worst, the other as much as the
-    answer for another row. R² is also bounded by what the rows that changed most may hide: where
+    answer for another row. They are also bounded by what the rows that changed most may hide: where
     a few of them hold most of the loss, it takes more rows.
 
     References
@@ -118,7 +118,7 @@ def verify(
             )
     if (X.shape[0] if hasattr(X, "shape") else len(X)) == 0:
         raise ValueError("verify needs rows to compare the models on; X has none.")
-    before, after = (Answers(model, X) for model in models)
+    before, after = (Answers.of(model, X) for model in models)
     labels = is_classifier(models[0]) or is_outlier_detector(models[0])
     first = np.asarray(before.known["predict"])
     second = _shaped(after.known["predict"], first, "the compact model predicts")

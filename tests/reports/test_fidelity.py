@@ -145,6 +145,25 @@ def test_compressors_are_taken_by_their_model():
     assert skc.verify(original, fitted, ROWS, TRUTH).agreement == 1.0
 
 
+def test_few_bad_rows_are_no_verdict_by_another_score():
+    generator = np.random.default_rng(0)
+    rows = np.exp(0.8 * generator.normal(size=(1000, 1)))
+    truth = rows[:, 0] + 0.1 * generator.normal(size=1000)
+    before = DecisionTreeRegressor(max_depth=6, random_state=0).fit(rows, truth)
+    usual = np.flatnonzero(np.abs(truth - truth.mean()) < 0.3)[:10]
+
+    class Few(DecisionTreeRegressor):
+        def predict(self, X):
+            return np.where(np.isin(np.arange(len(X)), usual), truth.mean(), before.predict(X))
+
+    asked = {"scoring": "neg_mean_absolute_error", "tolerance": 0.01, "n_resamples": 200}
+    found = skc.verify(before, Few().fit(rows, truth), rows, truth, **asked)
+    assert found.difference > -0.003
+    assert not found.not_worse
+    assert found.method == "few rows"
+    assert skc.verify(before, before, rows, truth, **asked).not_worse
+
+
 def test_targets_that_do_not_fit():
     with pytest.raises(ValueError, match=r"y has values of shape \(3,\)"):
         skc.verify(FOREST, WORSE, ROWS, TRUTH[:3])
