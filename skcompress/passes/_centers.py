@@ -170,7 +170,11 @@ def pivots(
         own = columns[block].astype(np.float64)
         own[np.diag_indices_from(own)] += 1e-4 * float(diagonal.mean()) + 1e-30
         lower = cholesky(_semidefinite(own), lower=True)
-        factor[:, part] = solve_triangular(lower, columns.T, lower=True).T
+        explained = solve_triangular(lower, columns.T, lower=True).T
+        sizes = np.square(explained).sum(axis=1)
+        # No more than there is: of an indefinite kernel the factor would grow without end.
+        explained *= np.sqrt(np.minimum(left / np.maximum(sizes, 1e-30), 1.0))[:, np.newaxis]
+        factor[:, part] = explained
         left = np.maximum(left - np.square(factor[:, part]).sum(axis=1), 0)
         free[block] = False
         chosen += block.tolist()

@@ -203,6 +203,14 @@ def test_pivots_see_that_equal_vectors_say_the_same():
     assert sorted(chosen % 3 == 2) == [True] * 5
 
 
+def test_pivots_of_an_indefinite_kernel():
+    rng = np.random.default_rng(0)
+    rows = 5 * rng.normal(size=(600, 4))
+    values = np.tanh(rows @ rows.T - 1.0)
+    chosen = pivots(lambda places: values[:, places], np.abs(np.diag(values)), np.ones(600), 300)
+    assert np.unique(chosen).size == 300
+
+
 def test_the_same_rows_serve_all_fits_of_a_context():
     model = lift(SVC().fit(X[:200], Y[:200]))
     context = Context(original=model, refit=Data(X[:200]))
