@@ -53,9 +53,9 @@ class _Version(argparse.Action):
     """Print the version, which is looked up only then."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from .. import __version__
+        from importlib import metadata
 
-        print(f"skcompress {__version__}")
+        print(f"skcompress {metadata.version('skcompress')}")
         parser.exit()
 
 

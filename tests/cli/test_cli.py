@@ -217,7 +217,7 @@ def test_other_types_in_skops_files_are_named(folder, capsys):
 
 
 def test_version(capsys, monkeypatch):
-    monkeypatch.setitem(vars(skc), "__version__", "1.2.3")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "1.2.3")
     with pytest.raises(SystemExit, match="0"):
         main(["--version"])
     assert capsys.readouterr().out == "skcompress 1.2.3\n"
