@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_memory
 from ..exceptions import UnsupportedEstimatorError
 from ..families._sklearn_internals import HasMethods, Interval, fit_context, routing_enabled
 from ..ir import Ledger, Model, Node
-from ..passes import Data
+from ..passes import Beginnings, Data
 from ..recipes import Recipe
 from ..runtime import CompactModel
 from ._compress import (
@@ -165,10 +165,14 @@ class BaseCompressor(Delegating, metaclass=ABCMeta):
             tried.append(attempt)
             yield settings, dataclasses.replace(job, recipe=attempt._checked_recipe)  # noqa: SLF001
 
-    def _derive(self, lifted: Model, refit: Data, held_out: Data | None) -> tuple[Model, Ledger]:
+    def _derive(
+        self, lifted: Model, refit: Data, held_out: Data | None, beginnings: Beginnings | None
+    ) -> tuple[Model, Ledger]:
         """What the parameters make of a model that a search has fitted and lifted."""
         self._validate_params()
-        job = dataclasses.replace(self._job(), refit=refit, held_out=held_out, keep_notes=False)
+        job = dataclasses.replace(
+            self._job(), refit=refit, held_out=held_out, keep_notes=False, beginnings=beginnings
+        )
         return compress_lifted(lifted, job)
 
     def _judges(self) -> bool:

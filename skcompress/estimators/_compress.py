@@ -15,7 +15,7 @@ from ..families import lift
 from ..families._sklearn_internals import safe_indexing
 from ..format import dumps
 from ..ir import Ledger, Model, SizeReport, Sizes
-from ..passes import Context, Data, DropNotes, Score, file_bytes, run, run_ranked
+from ..passes import Beginnings, Context, Data, DropNotes, Score, file_bytes, run, run_ranked
 from ..recipes import Recipe
 from ..reports import size_report
 from ..runtime import CompactModel
@@ -65,6 +65,8 @@ class Job:
     ranked : bool
         Where the recipe costs more than the tolerance, undo the parts of it that save the least
         for what they cost, and not those that come last.
+    beginnings : Beginnings or None
+        Shared by jobs for the same model and rows.
     """
 
     recipe: Callable[[Model], Recipe]
@@ -77,6 +79,7 @@ class Job:
     keep_notes: bool = False
     verbose: int = 0
     ranked: bool = False
+    beginnings: Beginnings | None = None
 
 
 def compress_fitted(estimator: Any, job: Job) -> CompactModel:
@@ -191,6 +194,7 @@ def compress_lifted(original: Model, job: Job) -> tuple[Model, Ledger]:
             score=job.score,
             random_state=job.random_state,
             progress=listener,
+            beginnings=job.beginnings,
         )
         apply = run_ranked if job.ranked else run
         model, ledger = apply(job.recipe(original), original, context)

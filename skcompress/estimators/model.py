@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ..families import lift
 from ..ir import Ledger, Model
-from ..passes import Data
+from ..passes import Beginnings, Data
 from ..recipes import Recipe, gentler_recipes, level_recipe
 from ..runtime import CompactModel
 from ._base import BaseCompressor
@@ -229,9 +229,11 @@ class ModelCompressor(BaseCompressor):
         attempts = level_attempts(job, self.level, self.tolerance)
         return compress_within(inner, attempts, self.max_bytes)
 
-    def _derive(self, lifted: Model, refit: Data, held_out: Data | None) -> tuple[Model, Ledger]:
+    def _derive(
+        self, lifted: Model, refit: Data, held_out: Data | None, beginnings: Beginnings | None
+    ) -> tuple[Model, Ledger]:
         if settings := self._settings():
             self._validate_params()
             specialist = self._specialist(specialist_for(lifted, settings))
-            return specialist._derive(lifted, refit, held_out)  # noqa: SLF001
-        return super()._derive(lifted, refit, held_out)
+            return specialist._derive(lifted, refit, held_out, beginnings)  # noqa: SLF001
+        return super()._derive(lifted, refit, held_out, beginnings)

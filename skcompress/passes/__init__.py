@@ -1,6 +1,7 @@
 """From a model to a smaller one: each pass is a frozen dataclass with the one verb ``apply``."""
 
 from ._base import Pass, SkipPass, run
+from ._beginnings import Beginnings
 from ._bytes import file_bytes
 from ._context import Context, Data, Score
 from ._reduction import ReductionPoint
@@ -43,6 +44,7 @@ from .vectors import KeepVectors
 __all__ = [
     "SCHEMES",
     "TARGETS",
+    "Beginnings",
     "Cheapest",
     "Condense",
     "Context",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from ..ir import Ledger, LedgerEntry, Model
+from ._beginnings import Reached
 from ._context import Context
 
 __all__ = ["Pass", "SkipPass", "run"]
@@ -53,30 +54,39 @@ def run(passes: Sequence[Pass], model: Model, context: Context) -> tuple[Model, 
     Ledger
         A line for each pass.
     """
-    entries = []
-    score = context.score_of(model)
-    for step in passes:
-        start = time.perf_counter()
-        outcome, note, after, score_after = "applied", "", model, score
-        context.remarks.clear()
-        try:
-            after = step.apply(model, context)
-        except SkipPass as reason:
-            outcome, note = "skipped", str(reason)
-        if after is not model:
-            score_after = context.score_of(after)
-            cautious = getattr(step, "cautious", True)
-            if (
-                context.judges
-                and not step.exact
-                and not context.acceptable(after, cautious=cautious)
-            ):
-                outcome, note = "reverted", f"would have scored {score_after:.4f}"
-                after, score_after = model, score
-        scores = score, score_after
-        entries.append(line_of(step, (model, after), scores, context, start, outcome, note))
-        model, score = after, score_after
-    return model, Ledger(tuple(entries))
+    remembered = context.beginnings if model is context.original else None
+    settings = context.tolerance, context.random_state
+    reached = None
+    if remembered is not None:
+        reached = remembered.longest(settings, tuple(passes))
+    if reached is None:
+        reached = Reached(model, context.score_of(model))
+    for count in range(len(reached.entries), len(passes)):
+        reached = _after(passes[count], reached, context)
+        if remembered is not None:
+            remembered.keep(settings, tuple(passes[: count + 1]), reached)
+    return reached.model, Ledger(reached.entries)
+
+
+def _after(step: Pass, before: Reached, context: Context) -> Reached:
+    """How far one pass more comes."""
+    start = time.perf_counter()
+    outcome, note, model, score = "applied", "", before.model, before.score
+    context.remarks.clear()
+    try:
+        model = step.apply(before.model, context)
+    except SkipPass as reason:
+        outcome, note = "skipped", str(reason)
+    if model is not before.model:
+        score = context.score_of(model)
+        cautious = getattr(step, "cautious", True)
+        judged = context.judges and not step.exact
+        if judged and not context.acceptable(model, cautious=cautious):
+            outcome, note = "reverted", f"would have scored {score:.4f}"
+            model, score = before.model, before.score
+    models, scores = (before.model, model), (before.score, score)
+    line = line_of(step, models, scores, context, start, outcome, note)
+    return Reached(model, score, (*before.entries, line))
 
 
 def line_of(

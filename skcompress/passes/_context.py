@@ -13,6 +13,7 @@ from ..ir import Model, Outlier
 from ..runtime import CompactModel
 from ..runtime._inputs import check_rows
 from ..runtime._registry import compile_node
+from ._beginnings import Beginnings
 
 __all__ = ["Context", "Data", "Score"]
 
@@ -72,6 +73,8 @@ class Context:
         What passes had to say; whoever runs them collects it.
     memory : dict
         What passes worked out, and may need again.
+    beginnings : Beginnings or None
+        What recipes for the same original and rows began with.
     """
 
     original: Model
@@ -83,6 +86,7 @@ class Context:
     progress: Callable[[str, int, int], None] | None = None
     remarks: list[str] = dataclasses.field(default_factory=list, compare=False, repr=False)
     memory: dict[Any, Any] = dataclasses.field(default_factory=dict, compare=False, repr=False)
+    beginnings: Beginnings | None = dataclasses.field(default=None, compare=False, repr=False)
 
     def remark(self, text: str) -> None:
         """Say something about the present step, which the ledger will note."""

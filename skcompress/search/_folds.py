@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from ..estimators._delegate import unwrapped
 from ..families import lift
 from ..format import dumps
 from ..ir import Ledger, Model, Sizes
-from ..passes import Data
+from ..passes import Beginnings, Data
 from ..runtime import CompactModel
 
 __all__ = ["Fold", "Measured", "evaluate", "fit_fold"]
@@ -50,6 +51,8 @@ class Fold:
         Time of the inner fit.
     sizes : Sizes or None
         Of the inner model, where nothing scores it: the last fit.
+    beginnings : Beginnings
+        What recipes of candidates began with, on all rows.
     """
 
     lifted: Model
@@ -62,6 +65,7 @@ class Fold:
     chance: float
     seconds: float
     sizes: Sizes | None = None
+    beginnings: Beginnings = dataclasses.field(default_factory=Beginnings, compare=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,14 +152,14 @@ def fit_fold(
 
 
 def evaluate(
-    compressor: Any, fold: Fold, scorer: Any, share: float, seed: int, *, weigh: bool
-) -> Measured:
-    """Derive a candidate from a fold's inner model, and measure it.
+    compressors: Sequence[Any], fold: Fold, scorer: Any, share: float, seed: int, *, weigh: bool
+) -> list[Measured]:
+    """Derive candidates from a fold's inner model, and measure them.
 
     Parameters
     ----------
-    compressor : BaseCompressor
-        With the candidate's parameters.
+    compressors : sequence of BaseCompressor
+        With the candidates' parameters.
     fold : Fold
         The fold.
     scorer : callable
@@ -169,11 +173,11 @@ def evaluate(
 
     Returns
     -------
-    Measured
-        Score, times and bytes.
+    list of Measured
+        Score, times and bytes of each.
     """
-    start = time.perf_counter()
     refit, X, y, params = fold.refit, fold.X, fold.y, fold.score_params
+    beginnings = fold.beginnings if share == 1 else Beginnings()
     if share < 1:
         generator = np.random.default_rng(seed)
         refit = _some_of(refit, share, generator)
@@ -181,17 +185,23 @@ def evaluate(
         rows = _some(n_test, share, generator)
         params = take_params(params, rows, n_test)
         X, y = take(X, rows), take(y, rows)
-    model = CompactModel(derive(compressor, fold, refit)[0])
-    middle = time.perf_counter()
-    score = score_of(model, scorer, X, y, params)
-    end = time.perf_counter()
-    n_bytes = len(dumps(model)) if weigh else None
-    return Measured(score, middle - start, end - middle, n_bytes)
+    measured = []
+    for compressor in compressors:
+        start = time.perf_counter()
+        model = CompactModel(derive(compressor, fold, refit, beginnings)[0])
+        middle = time.perf_counter()
+        score = score_of(model, scorer, X, y, params)
+        end = time.perf_counter()
+        n_bytes = len(dumps(model)) if weigh else None
+        measured.append(Measured(score, middle - start, end - middle, n_bytes))
+    return measured
 
 
-def derive(compressor: Any, fold: Fold, refit: Data) -> tuple[Model, Ledger]:
+def derive(
+    compressor: Any, fold: Fold, refit: Data, beginnings: Beginnings | None = None
+) -> tuple[Model, Ledger]:
     """What a compressor makes of a fold's inner model."""
-    return compressor._derive(fold.lifted, refit, fold.held_out)  # noqa: SLF001
+    return compressor._derive(fold.lifted, refit, fold.held_out, beginnings)  # noqa: SLF001
 
 
 def score_of(model: Any, scorer: Any, X: Any, y: Any, params: dict[str, Any]) -> float:

@@ -42,6 +42,8 @@ class Measurements:
         Seed of the shares of rows.
     parallel : callable
         Runs delayed calls.
+    n_workers : int
+        How many of them run at once.
     whole : dict
         Of candidates that were measured on all rows: key -> parameters and an entry per fold.
     spent : float
@@ -53,6 +55,7 @@ class Measurements:
     scorer: Any
     seed: int
     parallel: Callable[[Iterable[Any]], list[Any]]
+    n_workers: int = 1
     whole: dict[str, tuple[Params, list[Measured]]] = dataclasses.field(default_factory=dict)
     spent: float = 0.0
 
@@ -77,15 +80,22 @@ class Measurements:
         self, block: dict[str, Params], share: float
     ) -> dict[str, tuple[Params, list[Measured]]]:
         compressors = [clone(self.template).set_params(**params) for params in block.values()]
-        tasks = itertools.product(compressors, enumerate(self.folds))
-        flat: list[Measured] = self.parallel(
-            delayed(evaluate)(compressor, fold, self.scorer, share, self.seed, weigh=place == 0)
-            for compressor, (place, fold) in tasks
+        # Candidates of one fold that are measured together share what their recipes begin with.
+        n_pieces = min(-(-self.n_workers // len(self.folds)), len(compressors))
+        ends = [len(compressors) * piece // n_pieces for piece in range(n_pieces + 1)]
+        pieces = [compressors[start:stop] for start, stop in itertools.pairwise(ends)]
+        tasks = itertools.product(enumerate(self.folds), pieces)
+        found: list[list[Measured]] = self.parallel(
+            delayed(evaluate)(piece, fold, self.scorer, share, self.seed, weigh=place == 0)
+            for (place, fold), piece in tasks
         )
-        step = len(self.folds)
+        columns = [
+            itertools.chain.from_iterable(found[place : place + n_pieces])
+            for place in range(0, len(found), n_pieces)
+        ]
+        rows = zip(*columns, strict=True)
         return {
-            key: (params, flat[place * step : (place + 1) * step])
-            for place, (key, params) in enumerate(block.items())
+            key: (params, list(row)) for (key, params), row in zip(block.items(), rows, strict=True)
         }
 
 

@@ -9,6 +9,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
@@ -250,7 +251,14 @@ class CompressionSearchCV(Delegating):
         space = None if self.space is None else listed(self.space)
         judged = space is not None and may_judge(template, space)
         folds = self._parallel(fold(split, judged) for split in splits)
-        measured = Measurements(template, folds, self.scorer_, seed, self._parallel)
+        measured = Measurements(
+            template,
+            folds,
+            self.scorer_,
+            seed,
+            self._parallel,
+            effective_n_jobs(self.n_jobs),
+        )
         self.original_score_ = float(np.mean([fold.score for fold in folds]))
         problem = Problem(
             space=default_space(folds[0].lifted) if space is None else space,

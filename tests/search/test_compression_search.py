@@ -20,6 +20,7 @@ from sklearn.svm import SVC
 
 import skcompress as skc
 from skcompress.exceptions import BudgetError
+from skcompress.passes import ReduceVectors
 
 mpl.use("Agg")
 X, y = load_digits(return_X_y=True)
@@ -301,3 +302,15 @@ def test_plot_and_pickle():
     mpl.pyplot.close(display.figure_)
     copy = pickle.loads(pickle.dumps(found))
     assert (copy.predict(X_test) == found.predict(X_test)).all()
+
+
+def test_candidates_that_begin_alike_reduce_vectors_once_in_a_fold(monkeypatch):
+    found = []
+    apply = ReduceVectors.apply
+    monkeypatch.setattr(
+        ReduceVectors, "apply", lambda self, *told: found.append(1) or apply(self, *told)
+    )
+    space = {"n_vectors": [0.2], "n_bits": [8, 4], "coef_bits": [None, 8]}
+    results = search(SVC(), space, strategy="grid", cv=2, refit=False).fit(X, y).cv_results_
+    assert len(results["params"]) == 4
+    assert len(found) == 2
