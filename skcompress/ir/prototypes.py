@@ -36,7 +36,7 @@ class Prototypes(Node):
     tree : bool
         The rows stand in the order of a tree's leaves and ties are broken as its search does;
         otherwise as by a search that meets the rows in their order.
-    centers : ndarray of float, of shape (n_nodes, n_features), or None
+    centers : ndarray of float64, of shape (n_nodes, n_features), or None
         With a ball tree: the centers of its nodes, breadth first; None: it is a k-d tree. They
         are means of rows, but their last bits depend on how the tree was built.
     """
@@ -70,8 +70,10 @@ class Prototypes(Node):
             check_finite("centers", self.centers)
             require(self.tree, "a ball tree is a tree.")
             require(
-                self.centers.shape == (self.n_nodes, vectors[1]),
-                f"centers must be of shape {(self.n_nodes, vectors[1])}; got {self.centers.shape}.",
+                self.centers.shape == (self.n_nodes, vectors[1])
+                and self.centers.dtype == np.float64,
+                f"centers must be float64 of shape {(self.n_nodes, vectors[1])}; "
+                f"got {self.centers.dtype} of shape {self.centers.shape}.",
             )
         if self.n_classes is not None:
             require(

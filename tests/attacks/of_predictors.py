@@ -176,6 +176,7 @@ def predictors():
         ("leaf-size-one", {"leaf_size": 1, "tree": True}, None),
         ("centers-without-tree", {"centers": np.ones((1, 2))}, "is a tree"),
         ("centers-short", {"centers": np.ones((2, 2)), "tree": True}, "centers must be"),
+        ("centers-of-bytes", {"centers": zeros("u1", 1, 2), "tree": True}, "must be float64"),
         ("centers-nan", {"centers": np.full((1, 2), np.nan), "tree": True}, "finite"),
         ("centers-far-out", {"centers": np.full((1, 2), 1e308), "tree": True}, None),
         ("vectors-far-out", {"vectors": np.full((4, 2), 1e200)}, None),

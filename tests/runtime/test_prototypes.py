@@ -252,8 +252,10 @@ def test_unsound_trees_are_refused():
     rows = {"vectors": np.eye(3), "targets": np.ones((3, 1)), "n_neighbors": 1}
     with pytest.raises(InvalidModelError, match="a ball tree is a tree"):
         Prototypes(**rows, centers=np.zeros((1, 3)))
-    with pytest.raises(InvalidModelError, match=r"centers must be of shape \(1, 3\)"):
+    with pytest.raises(InvalidModelError, match=r"centers must be float64 of shape \(1, 3\)"):
         Prototypes(**rows, tree=True, centers=np.zeros((2, 3)))
+    with pytest.raises(InvalidModelError, match="got float32"):
+        Prototypes(**rows, tree=True, centers=np.zeros((1, 3), np.float32))
     with pytest.raises(InvalidModelError, match="centers must be finite"):
         Prototypes(**rows, tree=True, centers=np.full((1, 3), np.nan))
 
