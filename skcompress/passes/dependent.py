@@ -22,6 +22,9 @@ from ._kernels import expansion_of
 
 __all__ = ["DropDependent"]
 
+_WORTH_WRITING = 0.01
+"""Share of the vectors below which fewer of them make no difference."""
+
 
 @dataclasses.dataclass(frozen=True)
 class DropDependent:
@@ -61,13 +64,11 @@ class DropDependent:
         if isinstance(held, Encoded) or isinstance(kernel.coef, Encoded):
             raise SkipPass("vectors or coefficients are codes already")
         merged = _by_class(kernel, _merged)
-        best, least = model, file_bytes(model)
-        for fewer in (merged, _by_class(merged, self._independent)):
-            if fewer.n_vectors < kernel.n_vectors:
-                small = model.with_predictor(fewer)
-                n_bytes = file_bytes(small)
-                if n_bytes <= least:
-                    best, least = small, n_bytes
+        most = (1 - _WORTH_WRITING) * kernel.n_vectors
+        fewer = [merged, _by_class(merged, self._independent)]
+        smaller = [model.with_predictor(one) for one in fewer if one.n_vectors <= most]
+        # Writing the files to compare them takes longer than all else.
+        best = min([model, *smaller][::-1], key=file_bytes) if smaller else model
         if best is model:
             raise SkipPass("no vector depends on others, or none that is worth dropping")
         assert isinstance(best.predictor, KernelExpansion)
