@@ -102,12 +102,14 @@ class ArrayWriter:
             entries.append(len(streams[-1]))
         return entries, streams
 
-    def arguments(self, told: Iterable[int | Part | InCommon]) -> list[int]:
+    def arguments(self, told: Iterable[int | Part | Later | InCommon]) -> list[int]:
         """Arguments as the header tells them, once their bytes and symbols are kept."""
         found = []
         for argument in told:
             if isinstance(argument, InCommon):
                 found += self._shared(argument)
+            elif isinstance(argument, Later):
+                found += self.arguments(argument.make())
             else:
                 found.append(self.stream(argument) if isinstance(argument, Part) else argument)
         return found
@@ -116,7 +118,7 @@ class ArrayWriter:
         """No arguments for what goes into the common section; others where it cannot."""
         common = self._common or CommonWriter()
         if not self._way.shares or common.n_counts + argument.n_counts > MOST_COUNTS:
-            return self.arguments(argument.apart.make())
+            return self.arguments([argument.apart])
         self._common = common
         self.version = max(self.version, _COMMON_VERSION)
         argument.put(common)
@@ -137,9 +139,7 @@ class ArrayWriter:
             if isinstance(argument, Draft):
                 how.append(self.place(argument))
             else:
-                how += self.arguments(
-                    argument.make() if isinstance(argument, Later) else [argument]
-                )
+                how += self.arguments([argument])
         if content is not None:
             self._leaves.setdefault(content, self._count)
         self._count += 1

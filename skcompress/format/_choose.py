@@ -97,10 +97,9 @@ def choose(
         names = [name for name in names if name not in _FOR_REPEATS] or names
     if array.nbytes > _LARGE and len(names) > _FINALISTS:
         sample = _sample(array)
-        tried = _drafts(names, sample, dataclasses.replace(way, rough=True), most)
+        tried = _drafts(names, sample, dataclasses.replace(way, rough=True), math.inf)
         # Ties go to what was named first, so that the choice is the same everywhere.
         names = sorted(names, key=lambda name: tried[name].cost)[:_FINALISTS]
-        most = math.inf
     tried = _drafts(names, array, way, most)
     drafts: list[Draft | None] = [tried[name] for name in names]
     if array.ndim == 2 and array.dtype == np.float64 and array.size:

@@ -16,7 +16,7 @@ import numpy as np
 from ..exceptions import SkcFormatError
 from ..ir.arrays import smallest_unsigned
 from ._common import CommonReader, CommonWriter
-from ._ports import QUICK, MeasurePort, Port, ReadPort, Stream, WritePort
+from ._ports import MeasurePort, Port, ReadPort, Stream, WritePort, pace
 from ._rans import Decoder
 from ._varint import read_varints, write_varints
 
@@ -34,7 +34,6 @@ MOST_CELLS = 1 << 24
 _MOST_CLASSES = 64
 _PIECE = 1 << 16
 _STEPS = (2, 4, 8)
-_PACE = {"lessons": 12}
 _CLASS_STEP = 4
 _AXES = ("rows", "columns")
 _HEAD = 5
@@ -177,7 +176,7 @@ def _code_classes(
     if told is not None and moves:
         told = np.diff(told, prepend=0) % size
     first = np.zeros(count, np.int64)
-    stream = Stream(name, (size, _CLASS_STEP), **(QUICK if quick else _PACE))
+    stream = Stream(name, (size, _CLASS_STEP), **pace(quick=quick))
     found = first
     if size > 1:
         found = port.code(stream, count, told, lambda _: (first, first + size))
@@ -196,7 +195,7 @@ def _code_places(
     rows, columns = (np.flatnonzero(classes) for classes in axes)
     n_contexts = max(sizes[0] + sizes[1] - 3, 1)
     variants = ((2 * n_contexts, step) for step in _STEPS)
-    stream = Stream("places", *variants, **(QUICK if quick else _PACE))
+    stream = Stream("places", *variants, **pace(quick=quick))
     found = np.zeros((axes[0].size, axes[1].size), bool)
     coded = np.zeros(rows.size * columns.size, bool)
     known = None if stays is None else stays[np.ix_(rows, columns)].reshape(-1)

@@ -19,7 +19,6 @@ from ._rans import WEIGHT_BITS, Counts, Decoder, Encoder, logarithms, weights_of
 
 __all__ = [
     "BITS",
-    "QUICK",
     "Bounds",
     "MeasurePort",
     "Port",
@@ -29,6 +28,7 @@ __all__ = [
     "bit_length",
     "code_bits",
     "code_numbers",
+    "pace",
 ]
 
 Bounds = Callable[[int], tuple[np.ndarray, np.ndarray]]
@@ -40,8 +40,8 @@ _PIECE_BITS = 16
 BITS = 1 << _PIECE_BITS, 0
 """The variant of a stream of bits in pieces."""
 
-QUICK = {"lessons": 24, "smallest": 1}
-"""How streams of few symbols learn: from the first one on."""
+_PACE = {"lessons": 12}
+_QUICK = {"lessons": 24, "smallest": 1}
 
 _NUMBER_BLOCK = 512
 _LENGTHS = 65
@@ -246,6 +246,11 @@ class ReadPort:
         pairs = zip(names, walk.n_variants, strict=True)
         variants = [self._chosen.variant(*pair) for pair in pairs]
         return self.decoder.take_walk(partial(walk.read, variants))
+
+
+def pace(*, quick: bool) -> dict[str, int]:
+    """How streams of codes learn: of few symbols, from the first one on."""
+    return _QUICK if quick else _PACE
 
 
 def code_numbers(

@@ -8,13 +8,12 @@ import math
 import numpy as np
 
 from ._binning import Binning
-from ._ports import BITS, QUICK, Port, Stream, code_bits
+from ._ports import BITS, Port, Stream, code_bits, pace
 
 __all__ = ["Layout", "Row", "code_matrix"]
 
 _PIECE = 1 << 16
 """Numbers that are passed through at once, which bounds the memory that it takes."""
-_PACE = {"lessons": 12}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,14 +96,14 @@ def code_matrix(
     """
     found = np.empty((layout.n_rows, layout.width), np.uint64)
     classes = np.zeros(found.shape if any(r.parents for r in layout.rows) else (0, 0), np.uint8)
-    raw, pace = Stream("bits", BITS), QUICK if quick else _PACE
+    raw, learning = Stream("bits", BITS), pace(quick=quick)
     for place in range(layout.n_rows):
         row = layout.of(place)
         if place == 0 or len(layout.rows) > 1:
-            in_class = Stream(f"symbol {place}", (row.size, row.step), **pace)
+            in_class = Stream(f"symbol {place}", (row.size, row.step), **learning)
             n_classes = layout.n_classes(place)
             size = n_classes * layout.contexts(place)
-            of_class = Stream(f"class {place}", (size, row.step), **pace)
+            of_class = Stream(f"class {place}", (size, row.step), **learning)
             starts = np.array([0, *row.cuts, row.size])
         for start in range(0, layout.width, _PIECE):
             part = slice(start, min(start + _PIECE, layout.width))

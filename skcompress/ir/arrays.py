@@ -21,6 +21,7 @@ __all__ = [
     "check_finite",
     "decode",
     "distinct_rows",
+    "entries_of_rows",
     "floor_to_float32",
     "rising_bits",
     "shape_of",
@@ -315,6 +316,14 @@ class LowRank(Encoded):
 _FEW_ROWS = 1000
 _BLOCK = 2048
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+
+
+def entries_of_rows(indptr: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places of all entries of some rows in CSR form, and where each of these rows then begins."""
+    counts = np.diff(indptr)[rows]
+    ends = np.cumsum(counts)
+    entry = np.arange(counts.sum()) + np.repeat(indptr[rows] - (ends - counts), counts)
+    return entry, np.concatenate([[0], ends]).astype(indptr.dtype)
 
 
 def distinct_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

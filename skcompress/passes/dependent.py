@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..ir import Encoded, KernelExpansion, Model, Sparse, decode
+from ..ir import Encoded, KernelExpansion, Model, Sparse, decode, entries_of_rows
 from ._base import SkipPass
 from ._bytes import file_bytes
 from ._context import Context
@@ -131,10 +131,7 @@ def _rows_of(kernel: KernelExpansion, rows: np.ndarray) -> np.ndarray | Sparse:
     held = kernel.vectors
     if not isinstance(held, Sparse):
         return np.asarray(decode(held)[rows])
-    counts = np.diff(held.indptr)[rows]
-    ends = np.cumsum(counts)
-    entry = np.arange(counts.sum()) + np.repeat(held.indptr[rows] - (ends - counts), counts)
-    indptr = np.concatenate([[0], ends]).astype(held.indptr.dtype)
+    entry, indptr = entries_of_rows(held.indptr, rows)
     return held.replace(
         data=np.asarray(decode(held.data))[entry], indices=held.indices[entry], indptr=indptr
     )

@@ -136,25 +136,21 @@ def few_rows(
     FewRows
         Sums over the first 1, 2, 4, 8 ... of them.
     """
-    n_rows = len(lost)
-    order = np.argsort(-moved, kind="stable")
-    counts = 2 ** np.arange(n_rows.bit_length())
-    usual = float(_share(swap[1], told).mean())
+    order, counts = _first(moved, len(lost))
 
     def sums(values: np.ndarray) -> np.ndarray:
         return np.asarray(np.cumsum(values[order])[counts - 1])
 
-    mean = possible.mean()
     return FewRows(
-        n_rows=n_rows,
+        n_rows=len(lost),
         lost=float(lost.sum()),
         counts=counts,
         losses=sums(lost),
         moved=sums(moved),
         squares=sums(np.square(moved)),
-        shares=sums(_share(moved, told)) / (usual or 1.0),
+        shares=sums(_shares(moved, told, swap[1])),
         swapped=swap[0],
-        unevenness=float(possible.var() / mean**2) if mean > 0 else 0.0,
+        unevenness=_unevenness(possible),
     )
 
 
@@ -187,12 +183,9 @@ def few_of_score(
         Sums over the first 1, 2, 4, 8 ... of them.
     """
     n_rows = len(moved)
-    order = np.argsort(-moved, kind="stable")
-    counts = 2 ** np.arange(int(np.count_nonzero(moved)).bit_length())
+    order, counts = _first(moved, int(np.count_nonzero(moved)))
     losses = n_rows * np.array([lost_by(order[:count]) for count in counts])
     costs = np.maximum(losses, 0.0)
-    usual = float(_share(swap[1], told).mean())
-    mean = possible.mean()
     return FewRows(
         n_rows=n_rows,
         lost=n_rows * lost,
@@ -200,10 +193,27 @@ def few_of_score(
         losses=losses,
         moved=costs,
         squares=np.square(costs) / counts,
-        shares=np.cumsum(_share(moved, told)[order])[counts - 1] / (usual or 1.0),
+        shares=np.cumsum(_shares(moved, told, swap[1])[order])[counts - 1],
         swapped=swap[0],
-        unevenness=float(possible.var() / mean**2) if mean > 0 else 0.0,
+        unevenness=_unevenness(possible),
     )
+
+
+def _first(moved: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows that moved most first, and the numbers 1, 2, 4, 8 ... up to so many of them."""
+    return np.argsort(-moved, kind="stable"), 2 ** np.arange(most.bit_length())
+
+
+def _shares(moved: np.ndarray, told: np.ndarray, swapped: np.ndarray) -> np.ndarray:
+    """How far each row moved, where one that is answered as another row counts as one."""
+    usual = float(_share(swapped, told).mean())
+    return _share(moved, told) / (usual or 1.0)
+
+
+def _unevenness(possible: np.ndarray) -> float:
+    """The squared coefficient of variation."""
+    mean = possible.mean()
+    return float(possible.var() / mean**2) if mean > 0 else 0.0
 
 
 def _share(moved: np.ndarray, told: np.ndarray) -> np.ndarray:

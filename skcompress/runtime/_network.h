@@ -71,10 +71,16 @@ INLINE void coded(
     }
 }
 
+/* Units of a decoded layer, filled up to whole lanes of 16. */
+INLINE ptrdiff_t decoded_width(const layer *of)
+{
+    return (of->n_units + 15) / 16 * 16;
+}
+
 /* All weights of a layer of codes, as rows of whole lanes. */
 CLONES void decode_layer(const layer *of, float *to)
 {
-    ptrdiff_t width = (of->n_units + 15) / 16 * 16;
+    ptrdiff_t width = decoded_width(of);
     for (ptrdiff_t j = 0; j < of->n_inputs; j++, to += width) {
         for (ptrdiff_t at = 0; at < of->stride; at += 64) {
             vint words;

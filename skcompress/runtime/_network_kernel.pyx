@@ -47,6 +47,7 @@ cdef extern from "_network.h" nogil:
     enum:
         NO_MEMORY
 
+    ptrdiff_t decoded_width(const layer *)
     void decode_layer(const layer *, float *)
 
     int forward_double(
@@ -194,7 +195,7 @@ cdef class Network:
         cdef float[:, ::1] weights
         if self.layers.codes == NULL:
             raise ValueError("The first layer is not of codes.")
-        found = np.empty((self.layers.n_inputs, (self.layers.n_units + 15) // 16 * 16), np.float32)
+        found = np.empty((self.layers.n_inputs, decoded_width(self.layers)), np.float32)
         weights = found
         with nogil:
             decode_layer(self.layers, &weights[0, 0])
@@ -278,7 +279,7 @@ cdef class Network:
                         decode_layer(&self.layers[place], to_decode)
                         decoded[place].codes = NULL
                         decoded[place].weights = to_decode
-                        decoded[place].stride = (self.layers[place].n_units + 15) // 16 * 16
+                        decoded[place].stride = decoded_width(&self.layers[place])
                         to_decode += decoded[place].n_inputs * decoded[place].stride
             if self.single:
                 failed = forward_float(&plain, rows, doubles_in, sparse, summed, n_rows, to)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..ir import Sparse, decode
+from ..ir import Sparse, decode, entries_of_rows
 from ._rows import CsrRows, Rows, blocks
 from ._sparse import sparse_matmul
 
@@ -204,13 +204,6 @@ def _some_rows(rows: Rows, which: np.ndarray) -> np.ndarray:
     """Copies of some rows, spread out."""
     if not isinstance(rows, CsrRows):
         return rows[which]
-    counts = np.diff(rows.indptr)[which]
-    ends = np.cumsum(counts)
-    entry = np.arange(counts.sum()) + np.repeat(rows.indptr[which] - (ends - counts), counts)
-    chosen = CsrRows(
-        rows.data[entry],
-        rows.indices[entry],
-        np.concatenate([[0], ends]),
-        (which.size, rows.shape[1]),
-    )
-    return chosen.to_dense()
+    entry, indptr = entries_of_rows(rows.indptr, which)
+    shape = which.size, rows.shape[1]
+    return CsrRows(rows.data[entry], rows.indices[entry], indptr, shape).to_dense()

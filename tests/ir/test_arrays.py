@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
-from skcompress.ir import arrays, distinct_rows, floor_to_float32
+from skcompress.ir import arrays, distinct_rows, entries_of_rows, floor_to_float32
 
 
 @pytest.mark.parametrize("value", [0.1, -0.1, 1e-50, -1e-50, 3.5e38, -3.5e38, np.inf, 2.0, 1 / 3])
@@ -30,3 +31,14 @@ def test_distinct_rows_of_many_are_those_of_a_sort(dtype, collide, monkeypatch):
     keys = [tuple((x, not np.signbit(x)) for x in row) for row in values]
     assert keys == sorted(keys)
     assert index.dtype == np.uint8
+
+
+@pytest.mark.parametrize("rows", [[], [3], [0, 4, 4, 1]])
+def test_entries_of_rows_are_those_that_scipy_takes(rows):
+    whole = csr_array(np.random.default_rng(0).poisson(0.4, (5, 7)))
+    entry, indptr = entries_of_rows(whole.indptr, np.array(rows, int))
+    taken = whole[rows]
+    assert indptr.dtype == whole.indptr.dtype
+    assert indptr.tolist() == taken.indptr.tolist()
+    assert whole.data[entry].tolist() == taken.data.tolist()
+    assert whole.indices[entry].tolist() == taken.indices.tolist()
